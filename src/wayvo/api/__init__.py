@@ -1,0 +1,1 @@
+"""The management API: REST, one controller file per resource."""

@@ -1,0 +1,148 @@
+"""``/v1/api-keys``."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from litestar import Controller, Response, get, patch, post
+from litestar.params import Parameter
+
+from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
+from wayvo.api.refusals import unwrap
+from wayvo.api.schemas.api_keys import (
+    ApiKeyView,
+    ChangeApiKeyBody,
+    CreateApiKeyBody,
+    IssuedApiKeyView,
+    RevokeApiKeyBody,
+    RotateApiKeyBody,
+    RotatedApiKeyView,
+    issued_view,
+    rotated_view,
+    view,
+)
+from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Instant, Limit, List, to_instant, to_list
+from wayvo.api.strict_request import StrictRequest
+from wayvo.core.credentials.api_key import ApiKey, Issued, Status
+from wayvo.core.credentials.format import Mode
+from wayvo.core.errors import InvalidField, InvalidRequest
+from wayvo.core.paging import DEFAULT_PAGE
+from wayvo.services.api_keys import Rotated
+from wayvo.services.directory import Services
+from wayvo.services.lists import Paging
+from wayvo.store.api_keys import ApiKeyFilter
+
+_SECRET: Final = "api_key"
+
+
+class ApiKeysController(Controller):
+    """Create, list, show, change, rotate and revoke API keys."""
+
+    path = "/v1/api-keys"
+    tags = ("API keys",)
+
+    @post(summary="Create an API key", operation_id="createApiKey", response_headers=REPLAY_HEADERS)
+    async def create(
+        self, request: StrictRequest, services: Services, data: CreateApiKeyBody, idempotency_key: IdempotencyKey = None
+    ) -> Response[IssuedApiKeyView]:
+        """Make a key that holds nothing but what is named. Its secret is in this answer and nowhere else.
+
+        Nobody gives more than they hold: what is named in `access` and `scopes` the calling credential must hold itself.
+        Needs `api-keys:write`.
+        """
+        show: Callable[[Issued], IssuedApiKeyView] = lambda issued: issued_view(issued, services.clock())  # noqa: E731
+        once = await read_once(request, idempotency_key, show, without=_SECRET)
+        result = await services.api_keys.create(request.auth, unwrap(data.to_command()), once)
+        return answer_creation(result, show)
+
+    @get(summary="List API keys", operation_id="listApiKeys")
+    async def list(
+        self,
+        request: StrictRequest,
+        services: Services,
+        project_id: Annotated[str | None, Parameter(max_length=64, description="Only this project's.")] = None,
+        mode: Annotated[Mode | None, Parameter(description="Only this mode's.")] = None,
+        status: Annotated[Status | None, Parameter(description="Only those that are this now.")] = None,
+        text: Annotated[
+            str | None,
+            Parameter(
+                min_length=1,
+                max_length=100,
+                description="Only those with words that begin like these in name, description or last four.",
+            ),
+        ] = None,
+        expiring_before: Annotated[
+            Instant | None,
+            Parameter(description="Only those that work and expire before then; the next to expire first."),
+        ] = None,
+        unused_since: Annotated[
+            Instant | None,
+            Parameter(description="Only those that work and were not used since then; the longest unused first."),
+        ] = None,
+        limit: Limit = DEFAULT_PAGE,
+        cursor: Cursor = None,
+    ) -> List[ApiKeyView]:
+        """List the organization's keys, the newest first unless a filter says otherwise. Needs `api-keys:read`."""
+        wanted = ApiKeyFilter(
+            project_id=project_id,
+            mode=mode,
+            status=status,
+            text=text,
+            expiring_before=_moment("expiring_before", expiring_before),
+            unused_since=_moment("unused_since", unused_since),
+        )
+        listing = unwrap(await services.api_keys.list(request.auth, wanted, Paging(limit, cursor)))
+        now = services.clock()
+        return to_list(listing, lambda key: view(key, now))
+
+    @get("/{api_key_id:str}", summary="Show an API key", operation_id="getApiKey")
+    async def show(self, request: StrictRequest, services: Services, api_key_id: str) -> ApiKeyView:
+        """Show one key. Needs `api-keys:read`."""
+        key: ApiKey = unwrap(await services.api_keys.get(request.auth, api_key_id))
+        return view(key, services.clock())
+
+    @patch("/{api_key_id:str}", summary="Change an API key", operation_id="changeApiKey")
+    async def change(
+        self, request: StrictRequest, services: Services, api_key_id: str, data: ChangeApiKeyBody
+    ) -> ApiKeyView:
+        """Change a key that works; in force before this answer is sent. Needs `api-keys:write`."""
+        key = unwrap(await services.api_keys.change(request.auth, api_key_id, unwrap(data.to_command())))
+        return view(key, services.clock())
+
+    @post(
+        "/{api_key_id:str}/rotate",
+        summary="Rotate an API key",
+        operation_id="rotateApiKey",
+        response_headers=REPLAY_HEADERS,
+    )
+    async def rotate(
+        self,
+        request: StrictRequest,
+        services: Services,
+        api_key_id: str,
+        data: RotateApiKeyBody,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[RotatedApiKeyView]:
+        """Make a successor with the same rights. Both keys work until the overlap ends; then the old one ends by itself.
+
+        The answer holds the new secret, and says when and from where the old key was last used. The calling credential
+        must hold what the key holds. Needs `api-keys:write`.
+        """
+        show: Callable[[Rotated], RotatedApiKeyView] = lambda rotated: rotated_view(rotated, services.clock())  # noqa: E731
+        once = await read_once(request, idempotency_key, show, without=_SECRET)
+        result = await services.api_keys.rotate(request.auth, api_key_id, unwrap(data.to_command()), once)
+        return answer_creation(result, show)
+
+    @post("/{api_key_id:str}/revoke", summary="Revoke an API key", operation_id="revokeApiKey", status_code=200)
+    async def revoke(
+        self, request: StrictRequest, services: Services, api_key_id: str, data: RevokeApiKeyBody
+    ) -> ApiKeyView:
+        """End a key at once and for good: it is denied before this answer is sent. Needs `api-keys:write`."""
+        key = unwrap(await services.api_keys.revoke(request.auth, api_key_id, data.reason))
+        return view(key, services.clock())
+
+
+def _moment(name: str, moment: Any) -> int | None:
+    if moment is None:
+        return None
+    instant = to_instant(name, moment)
+    return unwrap(InvalidRequest(instant.detail, instant.errors) if isinstance(instant, InvalidField) else instant)

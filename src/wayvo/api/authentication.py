@@ -1,0 +1,53 @@
+"""Who calls the management API: the same judge as everywhere, asked about Wayvo's own audience."""
+
+from litestar.connection import ASGIConnection
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar.types import ASGIApp
+
+from wayvo.api.refusals import Refused
+from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.actor import Actor, Principal
+from wayvo.core.credentials.bearer import bearer
+from wayvo.core.credentials.format import Mode
+from wayvo.core.decision import Code
+from wayvo.core.errors import Problem
+from wayvo.core.networks import Networks, client_address
+from wayvo.core.problem_json import DENIALS
+from wayvo.verify.handler import Verifier
+from wayvo.verify.judge import Question
+from wayvo.verify.snapshot import Snapshot
+
+PUBLIC = "public"
+"""The ``opt`` of a route that needs no credential."""
+
+
+class Authentication(AbstractAuthenticationMiddleware):
+    """Lets pass who presents a live credential with access to Wayvo's own audience; permissions are the services' part."""
+
+    def __init__(self, app: ASGIApp, verifier: Verifier, trusted_proxies: Networks) -> None:
+        super().__init__(app, exclude_from_auth_key=PUBLIC)
+        self._verifier = verifier
+        self._trusted_proxies = trusted_proxies
+
+    async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg] # as the base class has it
+        presented = bearer(connection.scope["headers"])
+        if isinstance(presented, Problem):
+            raise Refused(presented)
+        client = connection.scope.get("client")
+        address = client_address(client[0] if client else "", connection.scope["headers"], self._trusted_proxies)
+        decision = await self._verifier.ask(presented, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
+        if decision.code is not Code.VALID or decision.snapshot is None:
+            raise Refused(DENIALS[decision.code])
+        actor = _actor(decision.snapshot)
+        return AuthenticationResult(user=actor, auth=actor)
+
+
+def _actor(snapshot: Snapshot) -> Actor:
+    return Actor(
+        principal=Principal("service_account", snapshot.owner.project_id),
+        credential_id=snapshot.credential_id,
+        organization_id=snapshot.owner.organization_id,
+        project_id=snapshot.owner.project_id,
+        scopes=snapshot.holding.openings[OWN_AUDIENCE].scopes,
+        access=snapshot.holding.access,
+    )

@@ -1,0 +1,111 @@
+"""Refusals on their way out of the management API: from values and exceptions to problem+json."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from wayvo.core import problem_json
+from wayvo.core.errors import (
+    BodyTooLarge,
+    FieldError,
+    InternalError,
+    InvalidField,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Overloaded,
+    Problem,
+    StorageUnavailable,
+    UnsupportedMediaType,
+)
+from wayvo.core.strict_json import locate, shown_name
+from wayvo.edge.asgi import request_id_of
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
+
+Result = TypeVar("Result")
+
+_BY_STATUS: Final[dict[int, Problem]] = {
+    404: NotFound("There is nothing at this path."),
+    405: MethodNotAllowed("The path exists, but not with this method; Allow names those it has."),
+    413: BodyTooLarge("The body is larger than any request here needs."),
+    415: UnsupportedMediaType("Send JSON, with Content-Type: application/json."),
+}
+
+
+class Refused(Exception):
+    """Carries a refusal from a controller to its rendering. Raised in this door only."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+def unwrap(result: Result | Problem) -> Result:
+    """Return a service's result; leave with its refusal."""
+    if isinstance(result, Problem):
+        raise Refused(result)
+    return result
+
+
+Handler = Callable[[Request[Any, Any, Any], Any], Response[bytes]]
+
+
+def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
+    """Return how each exception that can come up to this door is answered; others are failures, for the edge."""
+
+    def respond(request: Request[Any, Any, Any], problem: Problem, headers: dict[str, str]) -> Response[bytes]:
+        body = problem_json.render(problem, public_url, request_id_of(request.scope))
+        return Response(
+            body,
+            status_code=problem.status,
+            media_type=problem_json.CONTENT_TYPE,
+            headers={**headers, **problem_json.headers(problem)},
+        )
+
+    def refused(request: Request[Any, Any, Any], exception: Refused) -> Response[bytes]:
+        return respond(request, exception.problem, {})
+
+    def by_framework(request: Request[Any, Any, Any], exception: HTTPException) -> Response[bytes]:
+        allow = {name: value for name, value in (exception.headers or {}).items() if name.lower() == "allow"}
+        return respond(request, _from_framework(exception), allow)
+
+    def busy(request: Request[Any, Any, Any], _: DatabaseBusy) -> Response[bytes]:
+        return respond(request, Overloaded("Try again in a moment."), {})
+
+    def unavailable(request: Request[Any, Any, Any], _: DatabaseUnavailable) -> Response[bytes]:
+        return respond(request, StorageUnavailable("Nothing was changed. Try again in a moment."), {})
+
+    return {
+        Refused: refused,
+        HTTPException: by_framework,
+        DatabaseBusy: busy,
+        DatabaseUnavailable: unavailable,
+    }
+
+
+def _from_framework(exception: HTTPException) -> Problem:
+    if isinstance(exception, ValidationException):
+        return _invalid(exception)
+    if exception.status_code == 400:
+        return InvalidRequest("The request is malformed.")
+    return _BY_STATUS.get(exception.status_code) or InternalError("It has been logged under the request id.")
+
+
+def _invalid(exception: ValidationException) -> Problem:
+    faults = []
+    in_body = False
+    for found in exception.extra if isinstance(exception.extra, list) else []:
+        in_body = in_body or str(found.get("source", "")) == "body"
+        field, message = locate(str(found.get("message", "is invalid")), _key(found))
+        faults.append(FieldError(field, message))
+    detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5]) or "The request is malformed."
+    return (InvalidField if in_body else InvalidRequest)(detail, tuple(faults))
+
+
+def _key(found: dict[str, Any]) -> str:
+    key = str(found.get("key") or "")
+    return (
+        "" if key == "data" else ".".join(shown_name(part) if part.isidentifier() else part for part in key.split("."))
+    )

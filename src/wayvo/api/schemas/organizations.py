@@ -1,0 +1,156 @@
+"""Users, projects and APIs as JSON."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from wayvo.api.schemas.fields import Audience, Description, Name
+from wayvo.core.access.scopes import MAX_SCOPE_LENGTH, SCOPE_PATTERN
+from wayvo.core.instants import format_instant
+from wayvo.core.organizations import Api, ApiScope, Project, User, Visibility
+from wayvo.services.apis import ChangeApi, RegisterApi
+from wayvo.services.projects import ChangeProject, CreateProject
+
+
+class UserView(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the organization."""
+
+    id: Annotated[str, Meta(examples=["usr_01k8b3v0q5f7g9h1j3k5m7n9p1"])]
+    email: str
+    name: str
+    role: Annotated[str, Meta(examples=["owner"])]
+    created_at: str
+
+
+class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
+    """A project. Archived, all its keys have ended."""
+
+    id: Annotated[str, Meta(examples=["prj_01k8b3v0q5f7g9h1j3k5m7n9p1"])]
+    organization_id: str
+    name: str
+    description: str
+    status: Literal["active", "archived"]
+    created_at: str
+    archived_at: str | None
+    replayed: Annotated[Literal[True] | UnsetType, Meta(description="Present when the answer is a replay.")] = UNSET
+
+
+class CreateProjectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A project to make."""
+
+    name: Name
+    description: Description = ""
+
+    def to_command(self) -> CreateProject:
+        """Return what the service understands."""
+        return CreateProject(name=self.name, description=self.description)
+
+
+class ChangeProjectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What to change; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+
+    def to_command(self) -> ChangeProject:
+        """Return what the service understands."""
+        return ChangeProject(name=self.name, description=self.description)
+
+
+class ApiScopeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A scope that the API declares."""
+
+    name: Annotated[str, Meta(max_length=MAX_SCOPE_LENGTH, pattern=SCOPE_PATTERN, examples=["invoices:read"])]
+    description: Description = ""
+
+
+ApiScopes = Annotated[tuple[ApiScopeBody, ...], Meta(max_length=200)]
+
+
+class ApiView(msgspec.Struct, frozen=True, kw_only=True):
+    """A protected API (resource server)."""
+
+    id: Annotated[str, Meta(examples=["api_01k8b3v0q5f7g9h1j3k5m7n9p1"])]
+    organization_id: str
+    audience: Audience
+    name: str
+    description: str
+    scopes: tuple[ApiScopeBody, ...]
+    visibility: Visibility
+    built_in: Annotated[bool, Meta(description="Whether this is Wayvo's own API, which can't be changed.")]
+    created_at: str
+    replayed: Annotated[Literal[True] | UnsetType, Meta(description="Present when the answer is a replay.")] = UNSET
+
+
+class RegisterApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An API to protect. Its audience, an absolute URI, names it for ever."""
+
+    audience: Audience
+    name: Name
+    description: Description = ""
+    scopes: ApiScopes = ()
+    visibility: Visibility = "private"
+
+    def to_command(self) -> RegisterApi:
+        """Return what the service understands."""
+        return RegisterApi(
+            audience=self.audience,
+            name=self.name,
+            description=self.description,
+            scopes=_scopes(self.scopes),
+            visibility=self.visibility,
+        )
+
+
+class ChangeApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What to change; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
+    scopes: ApiScopes | UnsetType = UNSET
+    visibility: Visibility | UnsetType = UNSET
+
+    def to_command(self) -> ChangeApi:
+        """Return what the service understands."""
+        scopes = UNSET if self.scopes is UNSET else _scopes(self.scopes)
+        return ChangeApi(name=self.name, description=self.description, scopes=scopes, visibility=self.visibility)
+
+
+def user_view(user: User) -> UserView:
+    """Return a member as JSON shows one."""
+    return UserView(
+        id=user.id, email=user.email, name=user.name, role=user.role, created_at=format_instant(user.created_at)
+    )
+
+
+def project_view(project: Project) -> ProjectView:
+    """Return a project as JSON shows it."""
+    return ProjectView(
+        id=project.id,
+        organization_id=project.organization_id,
+        name=project.name,
+        description=project.description,
+        status="active" if project.archived_at is None else "archived",
+        created_at=format_instant(project.created_at),
+        archived_at=None if project.archived_at is None else format_instant(project.archived_at),
+    )
+
+
+def api_view(api: Api) -> ApiView:
+    """Return an API as JSON shows it."""
+    return ApiView(
+        id=api.id,
+        organization_id=api.organization_id,
+        audience=api.audience,
+        name=api.name,
+        description=api.description,
+        scopes=tuple(ApiScopeBody(name=scope.name, description=scope.description) for scope in api.scopes),
+        visibility=api.visibility,
+        built_in=api.built_in,
+        created_at=format_instant(api.created_at),
+    )
+
+
+def _scopes(scopes: tuple[ApiScopeBody, ...]) -> tuple[ApiScope, ...]:
+    return tuple(ApiScope(scope.name, scope.description) for scope in scopes)

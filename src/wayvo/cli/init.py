@@ -1,0 +1,84 @@
+"""``wayvo init``."""
+
+import asyncio
+import re
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+
+from wayvo.app import open_installation
+from wayvo.cli.failures import CommandFailed, ExitCode
+from wayvo.cli.founding import found_installation
+from wayvo.cli.server_options import DataDir, read_settings
+from wayvo.cli.serving import EXPECTED
+from wayvo.core.access.scopes import EVERYTHING
+from wayvo.edge import logs
+from wayvo.services.bootstrap import Founded
+from wayvo.services.passwords import MAX_LENGTH, MIN_LENGTH
+from wayvo.settings import Settings
+
+
+def command(
+    organization: Annotated[str, typer.Option("--organization", metavar="NAME", help="The operator's organization.")],
+    email: Annotated[str, typer.Option("--email", metavar="EMAIL", help="Its owner's address.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the owner's password from stdin.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Set up an empty installation, unattended: the operator's organization, its owner, a project and a first key.
+
+    The key holds everything on Wayvo's own API and is shown this once. Without --json it stands alone on stdout.
+    """
+    if not 1 <= len(organization.strip()) <= 100:
+        raise CommandFailed("--organization has 1 to 100 characters.", ExitCode.USAGE)
+    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise CommandFailed(f"--email is not an address: {email}", ExitCode.USAGE)
+    password = _read_password() if password_stdin else None
+    settings = read_settings(data_dir=data_dir)
+    logs.configure(settings.log_format, "warning")
+    try:
+        founded = asyncio.run(_found(settings, organization.strip(), email, password))
+    except EXPECTED as error:
+        raise CommandFailed(str(error), ExitCode.USAGE) from None
+    if founded is None:
+        raise CommandFailed(f"The installation in {settings.data_dir} is set up already.", ExitCode.CONFLICT)
+    _print(founded, as_json=as_json)
+
+
+async def _found(settings: Settings, organization: str, email: str, password: str | None) -> Founded | None:
+    async with open_installation(settings, is_server=False) as installation:
+        return await found_installation(
+            installation,
+            organization=organization,
+            email=email,
+            password=password,
+            key_name="Operator",
+            scopes=(EVERYTHING,),
+        )
+
+
+def _read_password() -> str:
+    password = sys.stdin.readline(MAX_LENGTH + 2).rstrip("\r\n")
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise CommandFailed(f"The password has {MIN_LENGTH} to {MAX_LENGTH} characters.", ExitCode.USAGE)
+    return password
+
+
+def _print(founded: Founded, *, as_json: bool) -> None:
+    if as_json:
+        document = {
+            "organization_id": founded.organization.id,
+            "user_id": founded.owner.id,
+            "project_id": founded.project.id,
+            "api_key_id": founded.issued.key.id,
+            "api_key": founded.issued.secret,
+        }
+        typer.echo(msgspec.json.encode(document).decode())
+        return
+    typer.echo(f"{founded.organization.name} is set up; {founded.owner.email} owns it.", err=True)
+    typer.echo("This key holds everything on Wayvo's own API. It is shown this once:", err=True)
+    typer.echo(founded.issued.secret)

@@ -1,0 +1,158 @@
+"""What can be asked of the API: one function per operation, each a value that says what to send and what comes back."""
+
+import re
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from msgspec import Struct
+
+from wayvo.client.errors import UnsendableError
+from wayvo.client.flow import Call, Listing, refuse_secret
+from wayvo.client.models import (
+    ApiChanges,
+    ApiKey,
+    ApiKeyChanges,
+    IssuedApiKey,
+    NewApi,
+    NewApiKey,
+    NewProject,
+    Project,
+    ProjectChanges,
+    ProtectedApi,
+    Revocation,
+    Rotation,
+    User,
+    WhoAmI,
+)
+from wayvo.core.ids import IdKind
+
+T = TypeVar("T")
+
+
+def whoami() -> Call[WhoAmI]:
+    """Ask who the caller is."""
+    return Call("GET", "/v1/whoami", WhoAmI, repeatable=True)
+
+
+def create_api_key(key: NewApiKey, *, idempotency_key: str | None = None) -> Call[IssuedApiKey]:
+    """Make a key; its secret is in this answer only."""
+    return _creation("/v1/api-keys", key, IssuedApiKey, idempotency_key)
+
+
+def list_api_keys(
+    *,
+    project_id: str | None = None,
+    mode: str | None = None,
+    status: str | None = None,
+    text: str | None = None,
+    expiring_before: datetime | None = None,
+    unused_since: datetime | None = None,
+) -> Listing[ApiKey]:
+    """List keys; what is ``None`` doesn't filter."""
+    filters = {
+        "project_id": None if project_id is None else _id("prj", project_id),
+        "mode": mode,
+        "status": status,
+        "text": None if text is None else refuse_secret(text),
+        "expiring_before": None if expiring_before is None else _rfc3339(expiring_before),
+        "unused_since": None if unused_since is None else _rfc3339(unused_since),
+    }
+    return Listing("/v1/api-keys", ApiKey, tuple((name, value) for name, value in filters.items() if value is not None))
+
+
+def get_api_key(key_id: str) -> Call[ApiKey]:
+    """Read one key."""
+    return Call("GET", _api_key(key_id), ApiKey, repeatable=True)
+
+
+def update_api_key(key_id: str, changes: ApiKeyChanges) -> Call[ApiKey]:
+    """Change a key; in force when the answer comes."""
+    return Call("PATCH", _api_key(key_id), ApiKey, body=changes)
+
+
+def rotate_api_key(key_id: str, rotation: Rotation, *, idempotency_key: str | None = None) -> Call[IssuedApiKey]:
+    """Make a successor with the same rights; its secret is in this answer only."""
+    return _creation(f"{_api_key(key_id)}/rotate", rotation, IssuedApiKey, idempotency_key)
+
+
+def revoke_api_key(key_id: str, revocation: Revocation) -> Call[ApiKey]:
+    """End a key, at once and for good. Revoking it again changes nothing, hence repeatable."""
+    return Call("POST", f"{_api_key(key_id)}/revoke", ApiKey, body=revocation, repeatable=True)
+
+
+def list_users() -> Listing[User]:
+    """List the members of the caller's organization."""
+    return Listing("/v1/users", User)
+
+
+def list_projects() -> Listing[Project]:
+    """List the organization's projects."""
+    return Listing("/v1/projects", Project)
+
+
+def get_project(project_id: str) -> Call[Project]:
+    """Read one project."""
+    return Call("GET", _project(project_id), Project, repeatable=True)
+
+
+def create_project(project: NewProject, *, idempotency_key: str | None = None) -> Call[Project]:
+    """Make a project."""
+    return _creation("/v1/projects", project, Project, idempotency_key)
+
+
+def update_project(project_id: str, changes: ProjectChanges) -> Call[Project]:
+    """Rename or redescribe a project."""
+    return Call("PATCH", _project(project_id), Project, body=changes)
+
+
+def archive_project(project_id: str) -> Call[Project]:
+    """Archive a project."""
+    return Call("POST", f"{_project(project_id)}/archive", Project)
+
+
+def list_apis() -> Listing[ProtectedApi]:
+    """List the protected APIs that the organization sees."""
+    return Listing("/v1/apis", ProtectedApi)
+
+
+def get_api(api_id: str) -> Call[ProtectedApi]:
+    """Read one protected API."""
+    return Call("GET", _api(api_id), ProtectedApi, repeatable=True)
+
+
+def create_api(api: NewApi, *, idempotency_key: str | None = None) -> Call[ProtectedApi]:
+    """Register a protected API."""
+    return _creation("/v1/apis", api, ProtectedApi, idempotency_key)
+
+
+def update_api(api_id: str, changes: ApiChanges) -> Call[ProtectedApi]:
+    """Change a protected API."""
+    return Call("PATCH", _api(api_id), ProtectedApi, body=changes)
+
+
+def _creation(path: str, body: Struct, returns: type[T], idempotency_key: str | None) -> Call[T]:
+    repeatable = idempotency_key is not None
+    return Call("POST", path, returns, body=body, idempotency_key=idempotency_key, repeatable=repeatable)
+
+
+def _api_key(key_id: str) -> str:
+    return f"/v1/api-keys/{_id('key', key_id)}"
+
+
+def _project(project_id: str) -> str:
+    return f"/v1/projects/{_id('prj', project_id)}"
+
+
+def _api(api_id: str) -> str:
+    return f"/v1/apis/{_id('api', api_id)}"
+
+
+def _id(kind: IdKind, value: str) -> str:
+    """Return ``value`` if it has an id's form; anything else (``../users``, a secret) has no place in a path."""
+    if not re.fullmatch(rf"{kind}_[0-9A-Za-z]{{1,64}}", refuse_secret(value)):
+        raise UnsendableError(f"An id of this kind begins with {kind}_ and goes on with letters and digits.")
+    return value
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,217 @@
+"""What the API takes and answers. What a newer server adds is ignored here, and kept in the answer's raw JSON."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from wayvo.core.credentials.format import Mode
+
+# ---------------------------------------------------------------- answers
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who a credential speaks for."""
+
+    type: str
+    id: str
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """An API key, without its secret."""
+
+    id: str
+    project_id: str
+    name: str
+    mode: str
+    status: str
+    last_four: str
+    created_at: datetime
+    description: str = ""
+    organization_id: str | None = None
+    principal: Principal | None = None
+    access: Mapping[str, tuple[str, ...]] = {}
+    scopes: tuple[str, ...] = ()
+    allowed_networks: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = {}
+    prefix: str = ""
+    created_by: str | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    revocation_reason: str | None = None
+    last_used_at: datetime | None = None
+    last_used_network: str | None = None
+    predecessor_id: str | None = None
+    successor_id: str | None = None
+
+
+class Predecessor(msgspec.Struct, frozen=True, kw_only=True):
+    """The key that a rotation replaced: when it ends, and whether somebody still uses it."""
+
+    id: str
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    last_used_network: str | None = None
+
+
+class IssuedApiKey(ApiKey, frozen=True, kw_only=True):
+    """A key just made. ``api_key`` is its secret, shown this once; ``None`` when the answer is a replay."""
+
+    api_key: str | None = None
+    replayed: bool = False
+    predecessor: Predecessor | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r}, name={self.name!r}, api_key=…)"
+
+    def __rich_repr__(self) -> Iterable[Any]:  # type: ignore[override]  # Rich would print the secret
+        yield "id", self.id
+        yield "name", self.name
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the caller's organization."""
+
+    id: str
+    email: str
+    role: str
+    created_at: datetime
+    name: str = ""
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A project: what API keys belong to."""
+
+    id: str
+    name: str
+    status: str
+    created_at: datetime
+    description: str = ""
+    organization_id: str | None = None
+    archived_at: datetime | None = None
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope that an API declares."""
+
+    name: str
+    description: str = ""
+
+
+class ProtectedApi(msgspec.Struct, frozen=True, kw_only=True):
+    """A protected API (resource server), named by its audience."""
+
+    id: str
+    audience: str
+    name: str
+    visibility: str
+    created_at: datetime
+    description: str = ""
+    organization_id: str | None = None
+    scopes: tuple[Scope, ...] = ()
+    built_in: bool = False
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    """The credential that asked."""
+
+    id: str
+    kind: str
+    mode: str
+    name: str = ""
+    expires_at: datetime | None = None
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """An id with the name that people give it."""
+
+    id: str
+    name: str
+
+
+class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the caller is, to the server."""
+
+    credential: Credential
+    principal: Principal
+    organization: Named
+    project: Named | None = None
+    access: Mapping[str, tuple[str, ...]] = {}
+    scopes: tuple[str, ...] = ()
+
+
+# ---------------------------------------------------------------- commands
+
+
+class NewApiKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a new key is to be. What isn't named isn't held."""
+
+    name: str
+    description: str = ""
+    project_id: str | None = None
+    mode: Mode | None = None
+    access: Mapping[str, tuple[str, ...]] | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    allowed_networks: tuple[str, ...] = ()
+    metadata: Mapping[str, str] | None = None
+
+
+class ApiKeyChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes about a key; ``UNSET`` stays as it is, ``expires_at=None`` lifts the expiry."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    access: Mapping[str, tuple[str, ...]] | UnsetType = UNSET
+    scopes: tuple[str, ...] | UnsetType = UNSET
+    expires_at: datetime | UnsetType | None = UNSET
+    allowed_networks: tuple[str, ...] | UnsetType = UNSET
+    metadata: Mapping[str, str] | UnsetType = UNSET
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a key is rotated: for how long both work, and when the successor ends."""
+
+    overlap_seconds: int | None = None
+    expires_at: datetime | None = None
+
+
+class Revocation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a key is revoked."""
+
+    reason: str | None = None
+
+
+class NewProject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a new project is to be."""
+
+    name: str
+    description: str = ""
+
+
+class ProjectChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes about a project."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+class NewApi(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a protected API is to be."""
+
+    audience: str
+    name: str
+    description: str = ""
+    scopes: tuple[Scope, ...] = ()
+    visibility: str | None = None
+
+
+class ApiChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes about a protected API; ``scopes`` replaces all that it declared."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    scopes: tuple[Scope, ...] | UnsetType = UNSET
+    visibility: str | UnsetType = UNSET

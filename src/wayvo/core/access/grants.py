@@ -1,0 +1,58 @@
+"""Access: what a credential holds, as pairs of audience and scope patterns. Who may give which access to another."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wayvo.core.access.permissions import APIS_WRITE, OWN_AUDIENCE, VERIFY
+from wayvo.core.access.scopes import EVERYTHING, covers, flatten, not_covered
+
+Access = Mapping[str, tuple[str, ...]]
+"""Audience to scope patterns."""
+
+NO_ACCESS: Final[Access] = {}
+
+
+def effective_scopes(patterns: tuple[str, ...], declared: frozenset[str], *, owns_api: bool) -> frozenset[str]:
+    """Return what ``patterns`` open now at an API that declares ``declared``.
+
+    A wildcard stands for :data:`VERIFY` only in the hands of the organization that owns the API: otherwise a customer's
+    ``*`` would let it ask about every other customer's credentials.
+    """
+    scopes = flatten(patterns, declared - {VERIFY})
+    if VERIFY in patterns or (owns_api and any(covers(pattern, VERIFY) for pattern in patterns)):
+        return scopes | {VERIFY}
+    return scopes
+
+
+def is_undeclared(pattern: str, declared: frozenset[str]) -> bool:
+    """Say whether ``pattern`` stands for nothing that the API declares (``*`` always may be given)."""
+    return pattern not in (EVERYTHING, VERIFY) and not flatten((pattern,), declared)
+
+
+def beyond(giver: Access, wanted: Access, *, owned_audiences: frozenset[str]) -> dict[str, list[str]]:
+    """Return what of ``wanted`` the giver must not give, as audience to patterns; empty when all is well.
+
+    Nobody gives more than they hold. Who holds ``apis:write`` decides what the organization's own APIs declare, and so
+    holds all of them; Wayvo's own audience is never among them.
+    """
+    own = giver.get(OWN_AUDIENCE, ())
+    rules_owned = any(covers(pattern, APIS_WRITE) for pattern in own)
+    missing: dict[str, list[str]] = {}
+    for audience, patterns in wanted.items():
+        is_owned = audience in owned_audiences
+        if rules_owned and is_owned and audience != OWN_AUDIENCE:
+            continue
+        held = giver.get(audience, ())
+        lacking = not_covered(patterns, held)
+        # As in effective_scopes: a wildcard is no authority to ask about the credentials of other organizations.
+        if VERIFY in patterns and VERIFY not in held and not is_owned:
+            lacking.append(VERIFY)
+        if lacking:
+            missing[audience] = lacking
+    return missing
+
+
+def added(before: Access, after: Access) -> dict[str, tuple[str, ...]]:
+    """Return what ``after`` gives that ``before`` did not cover."""
+    widened = {audience: tuple(not_covered(patterns, before.get(audience, ()))) for audience, patterns in after.items()}
+    return {audience: patterns for audience, patterns in widened.items() if patterns}

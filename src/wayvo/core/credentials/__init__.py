@@ -1,0 +1,1 @@
+"""What is presented as ``Authorization: Bearer …``: its format, its digest, its life."""

@@ -1,0 +1,17 @@
+"""The answer of verification: ``valid``, or a denial with a stable code."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every outcome of a verification, in the order in which the judge looks."""
+
+    VALID = "valid"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    WRONG_MODE = "wrong_mode"
+    WRONG_AUDIENCE = "wrong_audience"
+    NETWORK_DENIED = "network_denied"
+    INSUFFICIENT_SCOPE = "insufficient_scope"

@@ -1,0 +1,173 @@
+"""Every refusal that a caller can meet: a stable code, a status, a title, and what to do about it in ``detail``.
+
+A refusal is a value that services return and doors render as RFC 9457 problem+json; it is raised nowhere below a door.
+Each class has its page in ``docs/errors/<code>.md``, which is served at the problem's ``type``.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from wayvo.core.decision import Code
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field of the request; ``field`` is a path such as ``allowed_networks[2]``."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A refusal. ``detail`` is public: it never holds a secret, nor what the caller may not know."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+
+    detail: str
+    errors: tuple[FieldError, ...] = ()
+
+
+class MissingCredential(Problem):
+    code, status, title = "missing_credential", 401, "No credential was presented"
+
+
+class MalformedCredential(Problem):
+    code, status, title = Code.MALFORMED, 401, "The credential is malformed"
+
+
+class UnknownCredential(Problem):
+    code, status, title = Code.UNKNOWN, 401, "The credential is unknown"
+
+
+class RevokedCredential(Problem):
+    code, status, title = Code.REVOKED, 401, "The credential was revoked"
+
+
+class ExpiredCredential(Problem):
+    code, status, title = Code.EXPIRED, 401, "The credential has expired"
+
+
+class WrongMode(Problem):
+    code, status, title = Code.WRONG_MODE, 401, "The credential has the wrong mode"
+
+
+class WrongAudience(Problem):
+    code, status, title = Code.WRONG_AUDIENCE, 401, "The credential is not for this API"
+
+
+class NetworkDenied(Problem):
+    code, status, title = Code.NETWORK_DENIED, 403, "The credential may not be used from this network"
+
+
+class InsufficientScope(Problem):
+    code, status, title = Code.INSUFFICIENT_SCOPE, 403, "The credential lacks a scope"
+
+
+class MalformedJson(Problem):
+    code, status, title = "malformed_json", 400, "The body is not valid JSON"
+
+
+class InvalidRequest(Problem):
+    code, status, title = "invalid_request", 400, "The request is invalid"
+
+
+class InvalidField(Problem):
+    code, status, title = "invalid_field", 422, "A field is invalid"
+
+
+class NotFound(Problem):
+    code, status, title = "not_found", 404, "Not found"
+
+
+class MethodNotAllowed(Problem):
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+
+
+class BodyTooLarge(Problem):
+    code, status, title = "body_too_large", 413, "The body is too large"
+
+
+class UnsupportedMediaType(Problem):
+    code, status, title = "unsupported_media_type", 415, "The body has the wrong media type"
+
+
+class AccessNotHeld(Problem):
+    code, status, title = "access_not_held", 403, "Nobody can give more access than they hold"
+
+
+class IdempotencyKeyReused(Problem):
+    code, status, title = "idempotency_key_reused", 409, "The idempotency key belongs to another request"
+
+
+class AudienceTaken(Problem):
+    code, status, title = "audience_taken", 409, "The audience is taken"
+
+
+class ApiKeyEnded(Problem):
+    code, status, title = "api_key_ended", 409, "The API key has ended"
+
+
+class AlreadyRotated(Problem):
+    code, status, title = "already_rotated", 409, "The API key was rotated before"
+
+
+class ProjectArchived(Problem):
+    code, status, title = "project_archived", 409, "The project is archived"
+
+
+class BuiltInApi(Problem):
+    code, status, title = "built_in_api", 409, "The API is built in"
+
+
+class Overloaded(Problem):
+    code, status, title = "overloaded", 503, "Too much to do at the moment"
+
+
+class StorageUnavailable(Problem):
+    code, status, title = "storage_unavailable", 503, "The database can't be used at the moment"
+
+
+class InternalError(Problem):
+    code, status, title = "internal_error", 500, "Something went wrong on our side"
+
+
+PROBLEMS: Final[tuple[type[Problem], ...]] = (
+    MissingCredential,
+    MalformedCredential,
+    UnknownCredential,
+    RevokedCredential,
+    ExpiredCredential,
+    WrongMode,
+    WrongAudience,
+    NetworkDenied,
+    InsufficientScope,
+    MalformedJson,
+    InvalidRequest,
+    InvalidField,
+    NotFound,
+    MethodNotAllowed,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    AccessNotHeld,
+    IdempotencyKeyReused,
+    AudienceTaken,
+    ApiKeyEnded,
+    AlreadyRotated,
+    ProjectArchived,
+    BuiltInApi,
+    Overloaded,
+    StorageUnavailable,
+    InternalError,
+)
+
+PROBLEM_BY_CODE: Final[dict[str, type[Problem]]] = {problem.code: problem for problem in PROBLEMS}
+RETRY_AFTER_SECONDS: Final = 1
+"""What ``Retry-After`` says on every 503: writes are committed many times a second."""
+
+
+def invalid(field: str, message: str) -> InvalidField:
+    """Return the refusal of one field."""
+    return InvalidField(f"{field}: {message}", (FieldError(field, message),))

@@ -1,0 +1,88 @@
+"""Networks as CIDRs, and whose address a request comes from."""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+import msgspec
+
+MAX_NETWORKS: Final = 50
+
+
+def parse_network(text: str) -> str | None:
+    """Return the canonical form of a CIDR (or of one address, as /32 or /128), ``None`` if it is none.
+
+    Host bits must be zero: ``10.0.0.1/8`` is more likely a mistake than a wish for sixteen million addresses.
+    """
+    try:
+        return str(_unmapped(ip_network(text, strict=True)))
+    except ValueError:
+        return None
+
+
+def parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address, an IPv4 one written inside IPv6 as the IPv4 it is; ``None`` if ``text`` is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None
+        return address.ipv4_mapped or address
+    return address
+
+
+class Networks(msgspec.Struct, frozen=True, weakref=True):
+    """CIDRs compiled for a fast look: per IP version a tuple of (shift, prefix)."""
+
+    version4: tuple[tuple[int, int], ...]
+    version6: tuple[tuple[int, int], ...]
+
+    def __contains__(self, address: object) -> bool:
+        """Say whether the address (``str``) lies in one of the networks; what is no address lies in none."""
+        if not (self.version4 or self.version6):
+            return False
+        parsed = parse_address(address) if isinstance(address, str) else None
+        if parsed is None:
+            return False
+        value = int(parsed)
+        prefixes = self.version4 if isinstance(parsed, IPv4Address) else self.version6
+        return any(value >> shift == prefix for shift, prefix in prefixes)
+
+
+def compile_networks(cidrs: Iterable[str]) -> Networks:
+    """Compile canonical CIDRs (see :func:`parse_network`)."""
+    version4: list[tuple[int, int]] = []
+    version6: list[tuple[int, int]] = []
+    for cidr in cidrs:
+        network = ip_network(cidr)
+        shift = network.max_prefixlen - network.prefixlen
+        (version4 if network.version == 4 else version6).append((shift, int(network.network_address) >> shift))
+    return Networks(tuple(version4), tuple(version6))
+
+
+def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: Networks) -> str:
+    """Return whose request it is: the rightmost hop of ``X-Forwarded-For`` that is no trusted proxy.
+
+    ``peer`` is the connection's other end; the header counts only when that is trusted. Several lines of it are one list
+    (RFC 9110 §5.3). A hop that is no address ends the walk, and the last trustworthy hop stands.
+    """
+    if peer not in trusted:
+        return peer
+    lines = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    address = peer
+    for hop in reversed(",".join(lines).split(",")):
+        parsed = parse_address(hop.strip())
+        if parsed is None:
+            return address
+        address = str(parsed)
+        if address not in trusted:
+            return address
+    return address
+
+
+def _unmapped(network: object) -> object:
+    if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        return ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
+    return network

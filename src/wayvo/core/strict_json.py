@@ -1,0 +1,104 @@
+"""JSON as strangers may send it: one meaning or none.
+
+Duplicate names, ``NaN``, lone surrogates, NUL and bottomless nesting are refused before anything looks at the values
+(RFC 8259 §4, §8.2 leave them to the receiver, and two receivers that differ are an attack).
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from wayvo.core.errors import InvalidField, MalformedJson, invalid
+
+T = TypeVar("T")
+
+_OBJECT_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*?)`", re.DOTALL)
+_PATH: Final = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z-]*(_[A-Za-z-]+){0,4}")
+_WHOLE_BODY: Final = "body"
+
+
+def loads(body: bytes) -> Any | MalformedJson | InvalidField:
+    """Return the value of ``body`` as plain Python objects, or why it is refused."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return MalformedJson("The body is not UTF-8.")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        return MalformedJson(f"{error.msg}, at line {error.lineno}, column {error.colno}.")
+    except RecursionError:
+        return MalformedJson("The body nests too deeply.")
+    except ValueError as error:
+        return MalformedJson(f"{error}.")
+    # Both can only have come in as escapes: raw ones are no UTF-8 and no JSON.
+    if "\\u" in text:
+        for path, string in _strings(value, ""):
+            if "\0" in string or not _is_encodable(string):
+                return invalid(path or _WHOLE_BODY, "must not contain NUL or lone surrogates")
+    return value
+
+
+def decode(body: bytes, target: type[T]) -> T | MalformedJson | InvalidField:
+    """Return ``body`` as ``target``, or which field is wrong."""
+    value = loads(body)
+    if isinstance(value, MalformedJson | InvalidField):
+        return value
+    try:
+        return msgspec.convert(value, target)
+    except msgspec.ValidationError as error:
+        return invalid(*locate(str(error)))
+
+
+def locate(message: str, at: str = "") -> tuple[str, str]:
+    """Split a complaint of msgspec's, found ``at`` a path, into the field that is wrong and what is wrong with it."""
+    path = _PATH.search(message)
+    if path is not None:
+        at, message = path["path"], message[: path.start()]
+    if found := _OBJECT_FIELD.match(message):
+        name = shown_name(found["name"])
+        at = f"{at}.{name}" if at else name
+        message = "is required" if "missing" in message else "is not a field of this request"
+    return at or _WHOLE_BODY, message
+
+
+def shown_name(name: str) -> str:
+    """Return a field's name as an answer may repeat it: what does not look like a name could be a secret."""
+    return name if _NAME.fullmatch(name) else "(a name that is not repeated here)"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"The name {shown_name(twice)} stands twice in one object")
+    return value
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            yield path, name
+            yield from _strings(member, f"{path}.{name}" if path else name)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _strings(member, f"{path}[{index}]")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

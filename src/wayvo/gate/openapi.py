@@ -1,0 +1,103 @@
+"""What the OpenAPI document says of the machine doors."""
+
+from typing import Any, Final
+
+import msgspec
+
+from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.gate.verify import VerifyAnswer, VerifyRequest
+
+_REF: Final = "#/components/schemas/{name}"
+_ANSWER: Final = {
+    "200": {
+        "description": "The verdict, whatever it is: look at `valid` and `code`.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VerifyAnswer"}}},
+    }
+}
+_VERIFY: Final = (
+    "A protected API asks about a credential that was presented to it. The answer is 200 with a verdict; any other status "
+    "speaks of the asker, which needs the scope `credentials:verify` on the audience it asks about. A credential for none "
+    "of the asker's audiences is `unknown`."
+)
+_FORWARD_AUTH: Final = (
+    "A reverse proxy asks whether the request in its hands may pass: 200 with identity headers, 401 or 403 with a "
+    "challenge. Any method is accepted and no body is read. The client's address is taken from `X-Forwarded-For` if the "
+    "proxy is trusted."
+)
+
+
+def doors() -> dict[str, Any]:
+    """Return the machine doors' ``paths`` and the ``components`` that they refer to."""
+    _, components = msgspec.json.schema_components((VerifyRequest, VerifyAnswer), ref_template=_REF)
+    components["VerifyRequest"]["examples"] = [{"credential": "THE_PRESENTED_API_KEY", "scopes": ["projects:read"]}]
+    return {
+        "paths": {
+            "/v1/verify": {
+                "post": {
+                    "summary": "Verify a credential",
+                    "operationId": "verify",
+                    "tags": ["Verification"],
+                    "description": _VERIFY,
+                    "requestBody": {
+                        "required": True,
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/VerifyRequest"}}},
+                    },
+                    "responses": dict(_ANSWER),
+                },
+                "get": {
+                    "summary": "Verify a credential without a body",
+                    "operationId": "verifyByHeader",
+                    "tags": ["Verification"],
+                    "description": _VERIFY,
+                    "parameters": [
+                        _parameter("Wayvo-Credential", "The credential to ask about.", place="header", required=True),
+                        *_wanted(),
+                        _parameter("ip", "The client's address, for a credential that is bound to networks."),
+                    ],
+                    "responses": dict(_ANSWER),
+                },
+            },
+            "/v1/forward-auth": {"get": _forward_auth("forwardAuth", _wanted())},
+            "/v1/forward-auth/{path}": {
+                "get": _forward_auth(
+                    "forwardAuthBelow",
+                    [_parameter("path", "The original path, as Envoy appends it.", place="path", required=True)],
+                )
+            },
+        },
+        "components": components,
+    }
+
+
+def _forward_auth(operation_id: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("Organization-Id", "Project-Id", "Principal", "Credential-Id", "Mode", "Scopes")
+    headers = {f"Wayvo-{name}": {"schema": {"type": "string"}} for name in names}
+    return {
+        "summary": "May this request pass?",
+        "operationId": operation_id,
+        "tags": ["Verification"],
+        "description": _FORWARD_AUTH,
+        "parameters": parameters,
+        "responses": {"200": {"description": "It may. The headers say who asks.", "headers": headers}},
+    }
+
+
+def _wanted() -> list[dict[str, Any]]:
+    modes = {"type": "string", "enum": ["live", "test"], "default": "live"}
+    return [
+        _parameter("audience", f"The API that is called; {OWN_AUDIENCE} if left out."),
+        _parameter("scopes", "The scopes that are needed, separated by spaces or commas."),
+        _parameter("mode", "The mode that is wanted.", schema=modes),
+    ]
+
+
+def _parameter(
+    name: str, description: str, *, place: str = "query", required: bool = False, schema: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "required": required,
+        "description": description,
+        "schema": schema or {"type": "string"},
+    }

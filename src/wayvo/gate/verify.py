@@ -1,0 +1,147 @@
+"""``/v1/verify``: a protected API asks about a credential that was presented to it.
+
+A verdict is always 200 with a code, so that a gateway can tell a "no" from a fault. Any other status speaks of the asker.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import msgspec
+
+from wayvo.core.access.permissions import OWN_AUDIENCE, VERIFY
+from wayvo.core.actor import Principal
+from wayvo.core.credentials.bearer import bearer
+from wayvo.core.credentials.format import Mode
+from wayvo.core.decision import Code
+from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, InvalidRequest, MethodNotAllowed, Problem
+from wayvo.core.instants import format_instant
+from wayvo.core.networks import Networks, client_address
+from wayvo.core.problem_json import DENIALS
+from wayvo.core.strict_json import decode
+from wayvo.gate.query import parse_query
+from wayvo.gate.wire import JSON, Answer, Problems, Request
+from wayvo.verify.handler import Loaded, Missing, Verifier
+from wayvo.verify.judge import Decision, Question
+from wayvo.verify.snapshot import NEVER, Snapshot
+
+MAX_BODY_BYTES: Final = 16_384
+MAX_SCOPES: Final = 50
+
+Scope = Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The question. ``ip`` is the client's address, which a credential bound to networks needs."""
+
+    credential: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    scopes: Annotated[Sequence[Scope], msgspec.Meta(max_length=MAX_SCOPES)] = ()
+    audience: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] = OWN_AUDIENCE
+    mode: Mode = Mode.LIVE
+    ip: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+    def __repr__(self) -> str:
+        return f"VerifyRequest(audience={self.audience!r})"
+
+
+class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict. Whom the credential speaks for is told for every code but ``malformed`` and ``unknown``."""
+
+    valid: bool
+    code: Code
+    principal: Principal | None = None
+    organization_id: str | None = None
+    project_id: str | None = None
+    credential_id: str | None = None
+    mode: Mode | None = None
+    scopes: tuple[str, ...] = ()
+    rate_limits: tuple[()] = ()
+    expires_at: str | None = None
+
+
+class VerifyHandler:
+    """Answers ``POST`` with a JSON body, and ``GET`` with ``Wayvo-Credential`` and a query."""
+
+    def __init__(self, verifier: Verifier, problems: Problems, trusted_proxies: Networks) -> None:
+        self._verifier = verifier
+        self._problems = problems
+        self._trusted_proxies = trusted_proxies
+        self._encoder = msgspec.json.Encoder()
+
+    def __call__(self, request: Request, loaded: Loaded) -> Answer | Missing:
+        """Answer from memory, or say what is missing."""
+        if request.method not in ("GET", "POST"):
+            refusal = MethodNotAllowed("Ask with POST, or with GET and the header Wayvo-Credential.")
+            return self._problems.answer(refusal, request.request_id, ((b"allow", b"GET, POST"),))
+        presented = bearer(request.headers)
+        if isinstance(presented, Problem):
+            return self._problems.answer(presented, request.request_id)
+        asker = self._verifier.look_up(presented, loaded)
+        if isinstance(asker, Missing):
+            return asker
+        address = client_address(request.peer, request.headers, self._trusted_proxies)
+        decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
+        if decision.code not in (Code.VALID, Code.WRONG_AUDIENCE):
+            return self._problems.answer(DENIALS[decision.code], request.request_id)
+        question = _from_query(request) if request.method == "GET" else decode(request.body, VerifyRequest)
+        if isinstance(question, Problem):
+            return self._problems.answer(question, request.request_id)
+        decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address))
+        if decision.code is not Code.VALID or decision.snapshot is None:
+            return self._problems.answer(_refusal(decision.code, question.audience), request.request_id)
+        known = self._verifier.look_up(
+            question.credential.encode(), loaded, fresh=request.header(b"cache-control") == b"no-cache"
+        )
+        if isinstance(known, Missing):
+            return known
+        self._verifier.note_use(decision.snapshot, address)
+        asked = Question(question.audience, question.scopes, question.mode, question.ip)
+        verdict = self._verifier.decide_for(decision.snapshot, known, asked)
+        if verdict.code is Code.VALID and verdict.snapshot is not None:
+            self._verifier.note_use(verdict.snapshot, question.ip)
+        return Answer(200, (JSON,), self._encoder.encode(_answer(verdict, question.audience)))
+
+
+def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
+    snapshot = verdict.snapshot
+    if snapshot is None:
+        return VerifyAnswer(valid=False, code=verdict.code)
+    opening = snapshot.holding.openings.get(audience)
+    return VerifyAnswer(
+        valid=verdict.code is Code.VALID,
+        code=verdict.code,
+        principal=_principal(snapshot),
+        organization_id=snapshot.owner.organization_id,
+        project_id=snapshot.owner.project_id,
+        credential_id=snapshot.credential_id,
+        mode=snapshot.mode,
+        scopes=() if opening is None else opening.sorted_scopes,
+        expires_at=None if snapshot.expires_at == NEVER else format_instant(snapshot.expires_at),
+    )
+
+
+def _principal(snapshot: Snapshot) -> Principal:
+    return Principal("service_account", snapshot.owner.project_id)
+
+
+def _refusal(code: Code, audience: str) -> Problem:
+    if code in (Code.WRONG_AUDIENCE, Code.INSUFFICIENT_SCOPE):
+        return InsufficientScope(f"Asking about credentials for {audience} needs the scope {VERIFY} on that audience.")
+    return DENIALS[code]
+
+
+def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
+    credentials = [value for name, value in request.headers if name == b"wayvo-credential"]
+    if len(credentials) != 1 or not credentials[0]:
+        fault = FieldError("Wayvo-Credential", "is a header with the credential to ask about, once")
+        return InvalidRequest("Wayvo-Credential: is a header with the credential to ask about, once", (fault,))
+    parameters = parse_query(request.query, ("audience", "scopes", "mode", "ip"))
+    if isinstance(parameters, InvalidRequest):
+        return parameters
+    fields: dict[str, object] = {**parameters, "credential": credentials[0].decode("latin-1")}
+    if "scopes" in parameters:
+        fields["scopes"] = parameters["scopes"].replace(",", " ").split()
+    decoded = decode(msgspec.json.encode(fields), VerifyRequest)
+    if isinstance(decoded, InvalidField):
+        return InvalidRequest(decoded.detail, decoded.errors)
+    assert isinstance(decoded, VerifyRequest)
+    return decoded

@@ -1,0 +1,61 @@
+"""A request and an answer as the machine door sees them: bytes, no framework."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from wayvo.core import problem_json
+from wayvo.core.errors import Problem
+from wayvo.verify.handler import Loaded, Missing
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+JSON: Final = (b"content-type", b"application/json")
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A request whose body has arrived whole (or is not wanted). Header names are in lower case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Headers
+    body: bytes
+    peer: str
+    request_id: str
+
+    def __repr__(self) -> str:
+        return f"Request({self.request_id})"
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header, the first one's if there are several."""
+        for candidate, value in self.headers:
+            if candidate == name:
+                return value
+        return None
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """An answer. Content length and request id are added on the way out."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+Handler = Callable[[Request, Loaded], Answer | Missing]
+"""Answers from memory, or says what is missing and is called again with it."""
+
+
+class Problems:
+    """Renders problems for the machine door."""
+
+    def __init__(self, public_url: str) -> None:
+        self._public_url = public_url
+
+    def answer(self, problem: Problem, request_id: str, extra: Headers = ()) -> Answer:
+        """Return a problem as an answer."""
+        headers = [(b"content-type", problem_json.CONTENT_TYPE.encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in problem_json.headers(problem).items()]
+        return Answer(problem.status, (*headers, *extra), problem_json.render(problem, self._public_url, request_id))

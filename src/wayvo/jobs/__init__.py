@@ -1,0 +1,1 @@
+"""What runs beside the requests: small steps, again and again."""

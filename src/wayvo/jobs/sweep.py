@@ -1,0 +1,26 @@
+"""Sweeps what has had its time, in batches small enough to hold nobody up."""
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Connection
+
+from wayvo.core.instants import DAY_US, Clock
+from wayvo.store import api_keys, idempotency, outbox
+from wayvo.store.database import Database
+
+BATCH: Final = 500
+OUTBOX_KEPT_US: Final = DAY_US
+
+
+async def sweep(database: Database, clock: Clock) -> None:
+    """Mark expired keys as ended; delete old answers of creations and old outbox rows."""
+    now = clock()
+    await _in_batches(database, lambda connection: api_keys.mark_expired(connection, now, BATCH))
+    await _in_batches(database, lambda connection: idempotency.sweep(connection, now, BATCH))
+    await _in_batches(database, lambda connection: outbox.sweep(connection, now - OUTBOX_KEPT_US, BATCH))
+
+
+async def _in_batches(database: Database, step: Callable[[Connection], int]) -> None:
+    while await database.write(lambda transaction: step(transaction.connection)) == BATCH:
+        pass

@@ -1,0 +1,317 @@
+"""API keys: create, look, change, rotate, revoke."""
+
+from typing import Protocol
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
+
+from wayvo.core.access.grants import Access
+from wayvo.core.access.permissions import API_KEYS_READ, API_KEYS_WRITE, OWN_AUDIENCE
+from wayvo.core.actor import Actor
+from wayvo.core.change import Change
+from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, rotate
+from wayvo.core.credentials.digest import Digester
+from wayvo.core.credentials.format import Mode, key_prefix, last_four
+from wayvo.core.errors import AlreadyRotated, InvalidField, NotFound, Problem, ProjectArchived, invalid
+from wayvo.core.networks import parse_network
+from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
+from wayvo.services.draw import Draw
+from wayvo.services.lists import Lister, Listing, Paging
+from wayvo.services.once import Once, Repeated, find_earlier, keep
+from wayvo.store import api_keys, projects
+from wayvo.store.api_keys import ApiKeyFilter
+from wayvo.store.database import Database, Transaction
+
+
+class LastUses(Protocol):
+    """Uses that are noted but not stored yet."""
+
+    def last_use(self, credential_id: str) -> tuple[int, str | None] | None:
+        """Return a credential's as (instant, address)."""
+        ...
+
+
+class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key to make. ``project_id`` ``None``: the actor's own project."""
+
+    name: str
+    description: str = ""
+    project_id: str | None = None
+    mode: Mode = Mode.LIVE
+    access: Access | None = None
+    scopes: tuple[str, ...] | None = None
+    expires_at: int | None = None
+    allowed_networks: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
+
+
+class ChangeApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change; what is unset stays."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    access: Access | UnsetType = UNSET
+    scopes: tuple[str, ...] | UnsetType = UNSET
+    expires_at: int | UnsetType | None = UNSET
+    allowed_networks: tuple[str, ...] | UnsetType = UNSET
+    metadata: dict[str, str] | UnsetType = UNSET
+
+
+class RotateApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """How long both keys work, and when the successor expires (``None``: as long as its predecessor was made for)."""
+
+    overlap_seconds: int
+    expires_at: int | None = None
+
+
+class Rotated(msgspec.Struct, frozen=True):
+    """The successor with its secret, and the predecessor as it is now."""
+
+    issued: Issued
+    predecessor: ApiKey
+
+
+class ApiKeys:
+    """The API keys of the actor's organization."""
+
+    def __init__(self, database: Database, lister: Lister, draw: Draw, digester: Digester, uses: LastUses) -> None:
+        self._database = database
+        self._lister = lister
+        self._draw = draw
+        self._digester = digester
+        self._uses = uses
+
+    async def create(self, actor: Actor, command: CreateApiKey, once: Once | None) -> Issued | Repeated | Problem:
+        """Make a key that holds nothing but what was named."""
+        if problem := actor.lacks(API_KEYS_WRITE):
+            return problem
+        now = self._draw.clock()
+        access = merge_scopes(command.access, command.scopes)
+        networks = _canonical_networks(command.allowed_networks)
+        for refused in (access, networks, check_expiry(command.expires_at, now)):
+            if isinstance(refused, Problem):
+                return refused
+        assert not isinstance(access, Problem)
+        assert not isinstance(networks, Problem)
+        secret = self._draw.new_secret(command.mode)
+        issued = Issued(
+            ApiKey(
+                id=self._draw.new_id("key", now),
+                organization_id=actor.organization_id,
+                project_id=command.project_id or actor.project_id,
+                name=command.name,
+                description=command.description,
+                mode=command.mode,
+                access=access,
+                allowed_networks=networks,
+                metadata=command.metadata,
+                prefix=key_prefix(self._draw.brand, command.mode),
+                last_four=last_four(secret),
+                created_at=now,
+                created_by=actor.credential_id,
+                expires_at=command.expires_at,
+            ),
+            secret,
+        )
+        digest = self._digester(secret.encode())
+
+        def job(transaction: Transaction) -> Issued | Repeated | Problem:
+            connection = transaction.connection
+            if earlier := find_earlier(connection, actor, once, now):
+                return earlier
+            project = projects.get(connection, actor.organization_id, issued.key.project_id)
+            if project is None:
+                return invalid("project_id", "is not a project of this organization")
+            if project.archived_at is not None:
+                return ProjectArchived("An archived project gets no new keys.")
+            if problem := refuse_access(connection, actor, {}, access):
+                return problem
+            if earlier := keep(connection, actor, once, issued, now):
+                return earlier
+            api_keys.insert(connection, issued.key, digest, self._digester.fingerprint)
+            transaction.announce(Change("credential", digest.hex()), now)
+            return issued
+
+        return await self._database.write(job)
+
+    async def get(self, actor: Actor, key_id: str) -> ApiKey | Problem:
+        """Return one key."""
+        if problem := actor.lacks(API_KEYS_READ):
+            return problem
+        key = await self._database.read(lambda connection: api_keys.get(connection, actor.organization_id, key_id))
+        return _no_such_key() if key is None else self._with_last_use(key)
+
+    async def list(self, actor: Actor, wanted: ApiKeyFilter, paging: Paging) -> Listing[ApiKey] | Problem:
+        """Return a page of the keys that ``wanted`` describes."""
+        if problem := actor.lacks(API_KEYS_READ):
+            return problem
+        now = self._draw.clock()
+        listing = await self._lister.page(
+            actor,
+            paging,
+            "api-keys",
+            wanted,
+            lambda connection, after, limit: api_keys.page(
+                connection, actor.organization_id, wanted, now_us=now, after=after, limit=limit
+            ),
+        )
+        if isinstance(listing, Problem):
+            return listing
+        return Listing(tuple(self._with_last_use(key) for key in listing.rows), listing.next_cursor)
+
+    async def change(self, actor: Actor, key_id: str, command: ChangeApiKey) -> ApiKey | Problem:
+        """Change a key that works. What is added to its access the actor must hold."""
+        if problem := actor.lacks(API_KEYS_WRITE):
+            return problem
+        now = self._draw.clock()
+
+        def job(transaction: Transaction) -> ApiKey | Problem:
+            connection = transaction.connection
+            key = api_keys.get(connection, actor.organization_id, key_id)
+            if key is None:
+                return _no_such_key()
+            changed = ended(key, now) or _changed(key, command, now)
+            if isinstance(changed, Problem):
+                return changed
+            if changed.access != key.access and (
+                problem := refuse_access(connection, actor, key.access, changed.access)
+            ):
+                return problem
+            api_keys.update(connection, key, changed)
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            return changed
+
+        changed = await self._database.write(job)
+        return changed if isinstance(changed, Problem) else self._with_last_use(changed)
+
+    async def rotate(
+        self, actor: Actor, key_id: str, command: RotateApiKey, once: Once | None
+    ) -> Rotated | Repeated | Problem:
+        """Make a successor with the same rights, and let the key end with the overlap.
+
+        Who rotates gets to know a secret with all of the key's rights, and so must hold them.
+        """
+        if problem := actor.lacks(API_KEYS_WRITE):
+            return problem
+        now = self._draw.clock()
+        successor_id = self._draw.new_id("key", now)
+        secrets = {mode: self._draw.new_secret(mode) for mode in Mode}
+
+        def job(transaction: Transaction) -> Rotated | Repeated | Problem:
+            connection = transaction.connection
+            if earlier := find_earlier(connection, actor, once, now):
+                return earlier
+            key = api_keys.get(connection, actor.organization_id, key_id)
+            if key is None:
+                return _no_such_key()
+            project = projects.get(connection, actor.organization_id, key.project_id)
+            if project is None or project.archived_at is not None:
+                return ProjectArchived("The keys of an archived project have ended.")
+            rotation = rotate(key, now, command.overlap_seconds, command.expires_at)
+            if isinstance(rotation, Problem):
+                return rotation
+            if problem := refuse_giving(connection, actor, key.access):
+                return problem
+            secret = secrets[key.mode]
+            successor = replace(
+                key,
+                id=successor_id,
+                prefix=key_prefix(self._draw.brand, key.mode),
+                last_four=last_four(secret),
+                created_at=now,
+                created_by=actor.credential_id,
+                expires_at=rotation.successor_expires_at,
+                last_used_at=None,
+                last_used_network=None,
+                predecessor_id=key.id,
+            )
+            predecessor = replace(key, expires_at=rotation.predecessor_expires_at, successor_id=successor_id)
+            rotated = Rotated(Issued(successor, secret), self._with_last_use(predecessor))
+            if earlier := keep(connection, actor, once, rotated, now):
+                return earlier
+            digest = self._digester(secret.encode())
+            api_keys.update(connection, key, predecessor)
+            api_keys.insert(connection, successor, digest, self._digester.fingerprint)
+            transaction.announce(Change("credential", digest.hex()), now)
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            return rotated
+
+        return await self._database.write(job)
+
+    async def revoke(self, actor: Actor, key_id: str, reason: str | None) -> ApiKey | Problem:
+        """End a key at once and for good; a second time changes nothing."""
+        if problem := actor.lacks(API_KEYS_WRITE):
+            return problem
+        now = self._draw.clock()
+
+        def job(transaction: Transaction) -> ApiKey | Problem:
+            connection = transaction.connection
+            key = api_keys.get(connection, actor.organization_id, key_id)
+            if key is None:
+                return _no_such_key()
+            if key.revoked_at is not None:
+                return key
+            revoked = replace(key, revoked_at=now, revocation_reason=reason)
+            api_keys.update(connection, key, revoked)
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            return revoked
+
+        revoked = await self._database.write(job)
+        return revoked if isinstance(revoked, Problem) else self._with_last_use(revoked)
+
+    def _with_last_use(self, key: ApiKey) -> ApiKey:
+        use = self._uses.last_use(key.id)
+        if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
+            return key
+        return replace(key, last_used_at=use[0], last_used_network=use[1])
+
+
+def _no_such_key() -> NotFound:
+    return NotFound("There is no such API key in this organization.")
+
+
+def _canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:
+    canonical: dict[str, None] = {}
+    for index, text in enumerate(networks):
+        network = parse_network(text)
+        if network is None:
+            return invalid(
+                f"allowed_networks[{index}]", "is not a CIDR such as 203.0.113.0/24 (host bits must be zero)"
+            )
+        canonical[network] = None
+    return tuple(canonical)
+
+
+def _changed(key: ApiKey, command: ChangeApiKey, now_us: int) -> ApiKey | Problem:
+    """Return the key as ``command`` wants it."""
+    fields = {
+        name: value for name in ("name", "description", "metadata") if (value := getattr(command, name)) is not UNSET
+    }
+    if command.expires_at is not UNSET:
+        if problem := check_expiry(command.expires_at, now_us):
+            return problem
+        later = command.expires_at is None or (key.expires_at is not None and command.expires_at > key.expires_at)
+        if key.successor_id is not None and later:
+            return AlreadyRotated("A rotated key can end earlier than its overlap, not later.")
+        fields["expires_at"] = command.expires_at
+    if command.allowed_networks is not UNSET:
+        networks = _canonical_networks(command.allowed_networks)
+        if isinstance(networks, Problem):
+            return networks
+        fields["allowed_networks"] = networks
+    if command.access is not UNSET or command.scopes is not UNSET:
+        access = _changed_access(key, command)
+        if isinstance(access, Problem):
+            return access
+        fields["access"] = access
+    return replace(key, **fields)
+
+
+def _changed_access(key: ApiKey, command: ChangeApiKey) -> Access | InvalidField:
+    """``access`` replaces all of it; ``scopes`` alone replaces what is held on Wayvo's own audience."""
+    scopes = None if command.scopes is UNSET else command.scopes
+    if command.access is not UNSET:
+        return merge_scopes(command.access, scopes)
+    others = {audience: patterns for audience, patterns in key.access.items() if audience != OWN_AUDIENCE}
+    return merge_scopes(others, scopes)

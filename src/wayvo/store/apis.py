@@ -1,0 +1,78 @@
+"""Protected APIs."""
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, or_, select
+
+from wayvo.core.organizations import Api, ApiScope
+from wayvo.core.paging import Page, Position
+from wayvo.store.dialect import upsert
+from wayvo.store.paging import newest_first
+from wayvo.store.tables import apis
+
+
+def insert(connection: Connection, api: Api) -> bool:
+    """Store a new API; return ``False``, and change nothing, if its audience is taken."""
+    statement = upsert(connection, apis).values(_to_row(api)).on_conflict_do_nothing(index_elements=["audience"])
+    return connection.execute(statement.returning(apis.c.id)).first() is not None
+
+
+def update(connection: Connection, api: Api) -> None:
+    """Store an API's new state."""
+    connection.execute(apis.update().where(apis.c.id == api.id), _to_row(api))
+
+
+def get(connection: Connection, organization_id: str, api_id: str) -> Api | None:
+    """Return an API that the organization sees: its own, or one for the whole installation."""
+    row = connection.execute(select(apis).where(apis.c.id == api_id, _visible_to(organization_id))).first()
+    return None if row is None else _to_model(row)
+
+
+def by_audience(connection: Connection, organization_id: str, audiences: Collection[str]) -> dict[str, Api]:
+    """Return those of the named APIs that the organization sees."""
+    statement = select(apis).where(apis.c.audience.in_(audiences), _visible_to(organization_id))
+    return {row.audience: _to_model(row) for row in connection.execute(statement)}
+
+
+def page(connection: Connection, organization_id: str, after: Position | None, limit: int) -> Page[Api]:
+    """Return a page of the APIs that the organization sees, the newest first."""
+    statement = select(apis).where(_visible_to(organization_id))
+    return newest_first(connection, statement, apis.c.id, after, limit, _to_model)
+
+
+def set_built_in_scopes(connection: Connection, audience: str, scopes: tuple[ApiScope, ...]) -> str | None:
+    """Make a built-in API declare ``scopes``; return its id if that changed anything."""
+    encoded = _encode(scopes)
+    statement = (
+        apis.update()
+        .where(apis.c.audience == audience, apis.c.built_in, apis.c.scopes != encoded)
+        .values(scopes=encoded)
+        .returning(apis.c.id)
+    )
+    changed: str | None = connection.execute(statement).scalar()
+    return changed
+
+
+def declared_scopes(encoded: str) -> frozenset[str]:
+    """Return the names in a row's ``scopes``."""
+    return frozenset(scope.name for scope in msgspec.json.decode(encoded, type=tuple[ApiScope, ...]))
+
+
+def _visible_to(organization_id: str) -> ColumnElement[bool]:
+    return or_(apis.c.organization_id == organization_id, apis.c.visibility == "installation")
+
+
+def _encode(scopes: tuple[ApiScope, ...]) -> str:
+    return msgspec.json.encode(scopes).decode()
+
+
+def _to_row(api: Api) -> dict[str, Any]:
+    return {name: getattr(api, name) for name in api.__struct_fields__} | {"scopes": _encode(api.scopes)}
+
+
+def _to_model(row: Row[Any]) -> Api:
+    fields = {name: getattr(row, name) for name in Api.__struct_fields__}
+    scopes = msgspec.json.decode(fields.pop("scopes"), type=tuple[ApiScope, ...])
+    return Api(scopes=scopes, **fields)

@@ -1,0 +1,53 @@
+"""What services ask of a database: jobs run in transactions, on the database's own threads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from wayvo.core.change import Change
+from wayvo.store.tables import outbox
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Transaction:
+    """One job's view of the transaction that it runs in.
+
+    A job is run again when a neighbour in its batch fails: it draws no clock and no randomness, and leaves nothing
+    behind but rows. What must happen in memory goes through :meth:`announce` and happens after the commit.
+    """
+
+    connection: Connection
+    changes: list[Change] = field(default_factory=list)
+
+    def announce(self, change: Change, now_us: int) -> None:
+        """Tell every cache of ``change``, by an outbox row here and by the bus after the commit."""
+        self.connection.execute(outbox.insert(), {"kind": change.kind, "subject": change.subject, "created_at": now_us})
+        self.changes.append(change)
+
+
+Job = Callable[[Transaction], T]
+Query = Callable[[Connection], T]
+
+
+class Database(Protocol):
+    """Reads and writes. Both raise :class:`DatabaseBusy` or :class:`DatabaseUnavailable`, never an engine's own error."""
+
+    async def write(self, job: Job[T]) -> T:
+        """Run ``job`` in a transaction; return its result once it is durable and every local cache has heard of it."""
+        ...
+
+    async def read(self, query: Query[T]) -> T:
+        """Run ``query`` on a consistent snapshot that holds every write acknowledged before the call."""
+        ...
+
+
+class DatabaseBusy(Exception):
+    """The queue is full, or a job waited or ran too long. Nothing was written; trying again later may work."""
+
+
+class DatabaseUnavailable(Exception):
+    """The database can't be used (disk full, file damaged, server gone). Nothing was written."""

@@ -1,0 +1,27 @@
+"""Pages of rows whose ids sort by their creation."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Select
+
+from wayvo.core.paging import Page, Position
+
+Model = TypeVar("Model")
+
+
+def newest_first(
+    connection: Connection,
+    statement: Select[Any],
+    id_column: ColumnElement[str],
+    after: Position | None,
+    limit: int,
+    to_model: Callable[[Row[Any]], Model],
+) -> Page[Model]:
+    """Return one page of ``statement``, the newest rows first."""
+    if after is not None:
+        statement = statement.where(id_column < after.id)
+    rows = connection.execute(statement.order_by(id_column.desc()).limit(limit + 1)).all()
+    shown = rows[:limit]
+    following = Position(None, shown[-1].id) if len(rows) > limit else None
+    return Page(tuple(to_model(row) for row in shown), following)

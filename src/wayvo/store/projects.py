@@ -1,0 +1,41 @@
+"""Projects."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from wayvo.core.organizations import Project
+from wayvo.core.paging import Page, Position
+from wayvo.store.paging import newest_first
+from wayvo.store.tables import projects
+
+
+def insert(connection: Connection, project: Project) -> None:
+    """Store a new project."""
+    connection.execute(projects.insert(), _to_row(project))
+
+
+def update(connection: Connection, project: Project) -> None:
+    """Store a project's new state."""
+    connection.execute(projects.update().where(projects.c.id == project.id), _to_row(project))
+
+
+def get(connection: Connection, organization_id: str, project_id: str) -> Project | None:
+    """Return a project of the organization."""
+    statement = select(projects).where(projects.c.id == project_id, projects.c.organization_id == organization_id)
+    row = connection.execute(statement).first()
+    return None if row is None else _to_model(row)
+
+
+def page(connection: Connection, organization_id: str, after: Position | None, limit: int) -> Page[Project]:
+    """Return a page of the organization's projects, the newest first."""
+    statement = select(projects).where(projects.c.organization_id == organization_id)
+    return newest_first(connection, statement, projects.c.id, after, limit, _to_model)
+
+
+def _to_row(project: Project) -> dict[str, Any]:
+    return {name: getattr(project, name) for name in project.__struct_fields__}
+
+
+def _to_model(row: Row[Any]) -> Project:
+    return Project(**{name: getattr(row, name) for name in Project.__struct_fields__})

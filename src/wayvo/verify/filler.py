@@ -1,0 +1,92 @@
+"""Reads what the cache does not know, in batches, one at a time.
+
+A question that comes while a batch is being read waits for the next one: so every answer shows the database at a moment
+after its question was asked, and a revocation that was acknowledged before is always seen.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, Protocol
+
+from wayvo.core.credentials.digest import Digester
+from wayvo.core.credentials.record import CredentialRecords
+from wayvo.verify.cache import ABSENT, Cache, Known
+from wayvo.verify.snapshot import Compiler
+
+MAX_BATCH: Final = 500
+
+
+class Source(Protocol):
+    """Where credentials are stored."""
+
+    async def find(self, digests: Collection[bytes]) -> CredentialRecords:
+        """Return the credentials under these digests."""
+        ...
+
+    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
+        """Store credentials under new digests, given as (old, new)."""
+        ...
+
+
+class Filler:
+    """Fills the cache from the source."""
+
+    def __init__(self, source: Source, cache: Cache, compiler: Compiler, retired: Sequence[Digester]) -> None:
+        self._source = source
+        self._cache = cache
+        self._compiler = compiler
+        self._retired = tuple(retired)
+        self._waiting: dict[bytes, tuple[bytes, asyncio.Future[Known]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def load(self, missing: Mapping[bytes, bytes]) -> dict[bytes, Known]:
+        """Return what the source holds for ``missing`` (digest to credential), read after this call."""
+        loop = asyncio.get_running_loop()
+        futures = {}
+        for digest, credential in missing.items():
+            _, future = self._waiting.setdefault(digest, (credential, loop.create_future()))
+            futures[digest] = future
+        if self._task is None:
+            self._task = loop.create_task(self._read_until_none_waits())
+        return {digest: await asyncio.shield(future) for digest, future in futures.items()}
+
+    async def _read_until_none_waits(self) -> None:
+        try:
+            while self._waiting:
+                batch = dict(list(self._waiting.items())[:MAX_BATCH])
+                for digest in batch:
+                    del self._waiting[digest]
+                try:
+                    found = await self._read({digest: credential for digest, (credential, _) in batch.items()})
+                except Exception as error:  # noqa: BLE001 - told to every caller that waits
+                    for _, future in batch.values():
+                        future.set_exception(error)
+                        future.exception()
+                    continue
+                for digest, (_, future) in batch.items():
+                    future.set_result(found[digest])
+        finally:
+            self._task = None
+
+    async def _read(self, batch: Mapping[bytes, bytes]) -> dict[bytes, Known]:
+        if self._retired:
+            await self._move_retired(batch)
+        self._cache.begin_reading()
+        found: dict[bytes, Known] = dict.fromkeys(batch, ABSENT)
+        try:
+            found.update(self._compiler.compile(await self._source.find(batch.keys())))
+        except BaseException:
+            self._cache.end_reading({})
+            raise
+        self._cache.end_reading(found)
+        return found
+
+    async def _move_retired(self, batch: Mapping[bytes, bytes]) -> None:
+        """Bring credentials that are still stored under a retired root secret under the present one.
+
+        They are read only afterwards: a snapshot always stands under the digest that its row has.
+        """
+        moved_from = {retired(credential): digest for digest, credential in batch.items() for retired in self._retired}
+        records = await self._source.find(moved_from.keys())
+        if records.credentials:
+            await self._source.move([(record.digest, moved_from[record.digest]) for record in records.credentials])

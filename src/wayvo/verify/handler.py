@@ -1,0 +1,92 @@
+"""From what a request presents to a decision. Both doors and the management API come through here.
+
+A handler first tries with what is in memory; what is missing it asks for as :class:`Missing`, and is called again with it.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from wayvo.core.credentials.digest import Digester
+from wayvo.core.credentials.format import MAX_KEY_LENGTH, is_well_formed
+from wayvo.core.instants import Clock
+from wayvo.verify.cache import Cache, Known
+from wayvo.verify.filler import Filler
+from wayvo.verify.judge import MALFORMED, Decision, Question, judge, judge_for
+from wayvo.verify.meter import Meter
+from wayvo.verify.snapshot import Snapshot
+
+Loaded = Mapping[bytes, Known]
+NOTHING_LOADED: Final[Loaded] = {}
+
+
+class Missing(msgspec.Struct, frozen=True, gc=False):
+    """A credential that is not in memory: its digest, and what was presented. Its ``repr`` shows neither."""
+
+    digest: bytes
+    credential: bytes
+
+    def __repr__(self) -> str:
+        return "Missing()"
+
+
+class Verifier:
+    """Decides about presented credentials."""
+
+    def __init__(
+        self,
+        *,
+        prefixes: frozenset[bytes],
+        digester: Digester,
+        cache: Cache,
+        filler: Filler,
+        meter: Meter,
+        clock: Clock,
+    ) -> None:
+        self._prefixes = prefixes
+        self._digester = digester
+        self._cache = cache
+        self._filler = filler
+        self._meter = meter
+        self._clock = clock
+
+    def look_up(self, credential: bytes, loaded: Loaded, *, fresh: bool = False) -> Known | Missing | None:
+        """Return what is known of a presented credential; ``None`` if it is malformed. ``fresh`` distrusts the cache."""
+        if len(credential) > MAX_KEY_LENGTH or not is_well_formed(credential, self._prefixes):
+            return None
+        digest = self._digester(credential)
+        known = loaded.get(digest)
+        if known is None and not fresh:
+            known = self._cache.get(digest)
+        return Missing(digest, credential) if known is None else known
+
+    def decide(self, known: Known | None, question: Question) -> Decision:
+        """Decide about a credential presented to ask for something itself."""
+        if known is None:
+            return MALFORMED
+        return judge(known, question, self._clock())
+
+    def decide_for(self, verifier: Snapshot, known: Known | None, question: Question) -> Decision:
+        """Decide about a credential that ``verifier`` asks about."""
+        if known is None:
+            return MALFORMED
+        return judge_for(verifier, known, question, self._clock())
+
+    def note_use(self, snapshot: Snapshot, address: str | None) -> None:
+        """Note that a credential was accepted, from where."""
+        self._meter.note(snapshot.credential_id, self._clock(), address)
+
+    async def load(self, missing: Missing) -> Loaded:
+        """Read a missing credential."""
+        return await self._filler.load({missing.digest: missing.credential})
+
+    async def ask(self, credential: bytes, question: Question) -> Decision:
+        """Decide about a presented credential, reading it if need be, and note its use."""
+        known = self.look_up(credential, NOTHING_LOADED)
+        if isinstance(known, Missing):
+            known = (await self.load(known))[known.digest]
+        decision = self.decide(known, question)
+        if decision.snapshot is not None and decision.code == "valid":
+            self.note_use(decision.snapshot, question.address)
+        return decision

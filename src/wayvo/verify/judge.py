@@ -1,0 +1,61 @@
+"""The decision, from a snapshot and a question. Pure, and the same for keys and (later) tokens."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from wayvo.core.credentials.format import Mode
+from wayvo.core.decision import Code
+from wayvo.verify.cache import ABSENT, Known
+from wayvo.verify.snapshot import Snapshot
+
+
+class Question(msgspec.Struct, frozen=True, gc=False):
+    """What a protected API wants to know. ``address`` is the client's, ``None`` if it is not known."""
+
+    audience: str
+    scopes: Collection[str]
+    mode: Mode
+    address: str | None
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """The code, and whom the credential speaks for; no snapshot for what does not exist or may not be spoken of."""
+
+    code: Code
+    snapshot: Snapshot | None
+
+
+MALFORMED = Decision(Code.MALFORMED, None)
+UNKNOWN = Decision(Code.UNKNOWN, None)
+
+
+def judge(known: Known, question: Question, now_us: int) -> Decision:
+    """Decide. The first thing that is wrong gives the code."""
+    if known is ABSENT:
+        return UNKNOWN
+    if known.is_revoked:
+        return Decision(Code.REVOKED, known)
+    if known.expires_at <= now_us:
+        return Decision(Code.EXPIRED, known)
+    if known.mode is not question.mode:
+        return Decision(Code.WRONG_MODE, known)
+    opening = known.holding.openings.get(question.audience)
+    if opening is None:
+        return Decision(Code.WRONG_AUDIENCE, known)
+    if known.networks is not None and question.address not in known.networks:
+        return Decision(Code.NETWORK_DENIED, known)
+    if not opening.scopes.issuperset(question.scopes):
+        return Decision(Code.INSUFFICIENT_SCOPE, known)
+    return Decision(Code.VALID, known)
+
+
+def judge_for(verifier: Snapshot, known: Known, question: Question, now_us: int) -> Decision:
+    """Decide for somebody who asks about another's credential.
+
+    Authority comes from the audiences that the verifier may ask about: a credential for none of them is ``unknown``,
+    whatever else it is.
+    """
+    if known is ABSENT or known.holding.openings.keys().isdisjoint(verifier.holding.verifies):
+        return UNKNOWN
+    return judge(known, question, now_us)

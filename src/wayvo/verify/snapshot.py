@@ -1,0 +1,132 @@
+"""A credential as verification wants it: compiled when it is read, so that a decision only compares.
+
+What many keys have in common (their owner, their access, their networks) is one shared object: a snapshot of its own
+costs a few hundred bytes.
+"""
+
+from typing import Final, TypeVar
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from wayvo.core.access.grants import Access, effective_scopes
+from wayvo.core.access.permissions import VERIFY
+from wayvo.core.credentials.format import Mode
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.core.networks import Networks, compile_networks
+from wayvo.verify.cells import Cells, Reading
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+NEVER: Final = (1 << 63) - 1
+
+
+class Owner(msgspec.Struct, frozen=True, weakref=True):
+    """The project a key belongs to, which is its principal, and the organization above it."""
+
+    organization_id: str
+    project_id: str
+    is_archived: bool
+    readings: tuple[Reading, ...]
+
+
+class Opening(msgspec.Struct, frozen=True, gc=False):
+    """What a credential holds at one audience: the scopes of its patterns among those declared."""
+
+    scopes: frozenset[str]
+    sorted_scopes: tuple[str, ...]
+
+
+class Holding(msgspec.Struct, frozen=True, weakref=True):
+    """A credential's whole access: what it was given, and what that opens, per audience."""
+
+    access: Access
+    openings: dict[str, Opening]
+    verifies: frozenset[str]
+    readings: tuple[Reading, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
+    """A stored credential at one moment. ``expires_at`` is :data:`NEVER` for one without expiry."""
+
+    credential_id: str
+    mode: Mode
+    is_revoked: bool
+    expires_at: int
+    networks: Networks | None
+    owner: Owner
+    holding: Holding
+
+    def is_current(self) -> bool:
+        """Say whether nothing that the snapshot was compiled from has changed since."""
+        for reading in self.owner.readings:
+            if reading.cell.version != reading.version:
+                return False
+        for reading in self.holding.readings:
+            if reading.cell.version != reading.version:
+                return False
+        return True
+
+
+class Compiler:
+    """Compiles records into snapshots that share what they have in common."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+        self._owners: WeakValueDictionary[str, Owner] = WeakValueDictionary()
+        self._holdings: WeakValueDictionary[bytes, Holding] = WeakValueDictionary()
+        self._networks: WeakValueDictionary[tuple[str, ...], Networks] = WeakValueDictionary()
+
+    def compile(self, records: CredentialRecords) -> dict[bytes, Snapshot]:
+        """Return a snapshot per record, by digest."""
+        return {record.digest: self._snapshot(record, records.apis) for record in records.credentials}
+
+    def _snapshot(self, record: CredentialRecord, apis: dict[str, ApiRecord]) -> Snapshot:
+        return Snapshot(
+            credential_id=record.id,
+            mode=record.mode,
+            is_revoked=record.revoked_at is not None or record.project_archived,
+            expires_at=NEVER if record.expires_at is None else record.expires_at,
+            networks=self._compiled_networks(record.allowed_networks),
+            owner=self._owner(record),
+            holding=self._holding(record, apis),
+        )
+
+    def _owner(self, record: CredentialRecord) -> Owner:
+        readings = (
+            self._cells.read("organization", record.organization_id),
+            self._cells.read("project", record.project_id),
+        )
+        owner = Owner(record.organization_id, record.project_id, record.project_archived, readings)
+        return _shared(self._owners, record.project_id, owner)
+
+    def _holding(self, record: CredentialRecord, apis: dict[str, ApiRecord]) -> Holding:
+        openings: dict[str, Opening] = {}
+        readings: list[Reading] = []
+        for audience, patterns in sorted(record.access.items()):
+            api = apis.get(audience)
+            if api is None:
+                continue
+            readings.append(self._cells.read("api", api.id))
+            owns_api = api.organization_id == record.organization_id
+            if api.is_private and not owns_api:
+                continue
+            scopes = effective_scopes(patterns, api.declared | {VERIFY}, owns_api=owns_api)
+            openings[audience] = Opening(scopes, tuple(sorted(scopes)))
+        verifies = frozenset(audience for audience, opening in openings.items() if VERIFY in opening.scopes)
+        holding = Holding(record.access, openings, verifies, tuple(readings))
+        key = msgspec.msgpack.encode((record.organization_id, record.access), order="deterministic")
+        return _shared(self._holdings, key, holding)
+
+    def _compiled_networks(self, cidrs: tuple[str, ...]) -> Networks | None:
+        return _shared(self._networks, cidrs, compile_networks(cidrs)) if cidrs else None
+
+
+def _shared(known: WeakValueDictionary[K, V], key: K, fresh: V) -> V:
+    """Return the equal object that is known already, or make ``fresh`` the known one."""
+    there = known.get(key)
+    if there == fresh:
+        return there
+    known[key] = fresh
+    return fresh
