@@ -2,7 +2,7 @@
 
 import hypothesis
 
-pytest_plugins = ("pytester", "tests.services.plugin")
+pytest_plugins = ("pytester", "tests.services.plugin", "tests.harness.fixtures")
 
 # Examples must not depend on how fast the machine is, nor a result on luck.
 hypothesis.settings.register_profile("wayvo", deadline=None, derandomize=True, print_blob=True)

@@ -203,7 +203,7 @@ def _root_secret(settings: Settings, folder: DataFolder, entropy: Entropy) -> Ro
 async def _adopt_secret(
     database: Database, root: RootSecret, retired: Sequence[RootSecret], now_us: int
 ) -> frozenset[str]:
-    """Check that every digest was made under a secret that is at hand; return the fingerprints that digests are under."""
+    """Check that every digest's secret is at hand; return the fingerprints of those that digests are under."""
     known = {root.fingerprint, *(old.fingerprint for old in retired)}
 
     def job(transaction: Transaction) -> frozenset[str]:
@@ -213,7 +213,7 @@ async def _adopt_secret(
         if lost := ({recorded} - {None} | in_use) - known:
             raise WrongSecret(
                 f"Credentials are stored under the root secret {', '.join(sorted(map(str, lost)))}; the one given is "
-                f"{root.fingerprint}. Give the right WAYVO_SECRET_KEY, or name the earlier one in WAYVO_RETIRED_SECRET_KEYS."
+                f"{root.fingerprint}. Give the right WAYVO_SECRET_KEY, or the earlier one in WAYVO_RETIRED_SECRET_KEYS."
             )
         if recorded != root.fingerprint:
             installation.set_secret_fingerprint(connection, root.fingerprint, now_us)

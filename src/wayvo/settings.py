@@ -1,6 +1,6 @@
 """Settings: from ``WAYVO_*`` variables, a TOML file and the command line; checked at start, frozen afterwards.
 
-A setting that is wrong is refused with the variable's name and how to mend it. What is missing has a default that is safe.
+A setting that is wrong is refused with the variable's name and how to mend it; one that is missing has a safe default.
 """
 
 import re
@@ -117,7 +117,7 @@ def load(environment: Mapping[str, str], overrides: Mapping[str, str | None] | N
     given = _from_file(environment.get(CONFIG_VARIABLE))
     given |= {field.name: environment[field.variable] for field in FIELDS if environment.get(field.variable)}
     given |= {name: value for name, value in (overrides or {}).items() if value is not None}
-    values = {
+    values: dict[str, Any] = {
         field.name: None
         if (text := given.get(field.name, field.default)) is None
         else field.parse(field.variable, text)

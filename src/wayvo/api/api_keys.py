@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from litestar import Controller, Response, get, patch, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
 from wayvo.api.refusals import unwrap
@@ -31,7 +32,7 @@ from wayvo.services.directory import Services
 from wayvo.services.lists import Paging
 from wayvo.store.api_keys import ApiKeyFilter
 
-_SECRET: Final = "api_key"
+_SHOWN_ONCE: Final = "api_key"
 
 
 class ApiKeysController(Controller):
@@ -42,15 +43,19 @@ class ApiKeysController(Controller):
 
     @post(summary="Create an API key", operation_id="createApiKey", response_headers=REPLAY_HEADERS)
     async def create(
-        self, request: StrictRequest, services: Services, data: CreateApiKeyBody, idempotency_key: IdempotencyKey = None
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        data: JSONBody[CreateApiKeyBody],
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[IssuedApiKeyView]:
         """Make a key that holds nothing but what is named. Its secret is in this answer and nowhere else.
 
-        Nobody gives more than they hold: what is named in `access` and `scopes` the calling credential must hold itself.
+        Nobody gives more than they hold: what is named in `access` and `scopes` the calling credential must hold too.
         Needs `api-keys:write`.
         """
         show: Callable[[Issued], IssuedApiKeyView] = lambda issued: issued_view(issued, services.clock())  # noqa: E731
-        once = await read_once(request, idempotency_key, show, without=_SECRET)
+        once = await read_once(request, idempotency_key, show, without=_SHOWN_ONCE)
         result = await services.api_keys.create(request.auth, unwrap(data.to_command()), once)
         return answer_creation(result, show)
 
@@ -58,13 +63,14 @@ class ApiKeysController(Controller):
     async def list(
         self,
         request: StrictRequest,
-        services: Services,
-        project_id: Annotated[str | None, Parameter(max_length=64, description="Only this project's.")] = None,
-        mode: Annotated[Mode | None, Parameter(description="Only this mode's.")] = None,
-        status: Annotated[Status | None, Parameter(description="Only those that are this now.")] = None,
+        services: NamedDependency[Services],
+        *,
+        project_id: Annotated[str | None, QueryParameter(max_length=64, description="Only this project's.")] = None,
+        mode: Annotated[Mode | None, QueryParameter(description="Only this mode's.")] = None,
+        status: Annotated[Status | None, QueryParameter(description="Only those that are this now.")] = None,
         text: Annotated[
             str | None,
-            Parameter(
+            QueryParameter(
                 min_length=1,
                 max_length=100,
                 description="Only those with words that begin like these in name, description or last four.",
@@ -72,11 +78,11 @@ class ApiKeysController(Controller):
         ] = None,
         expiring_before: Annotated[
             Instant | None,
-            Parameter(description="Only those that work and expire before then; the next to expire first."),
+            QueryParameter(description="Only those that work and expire before then; the next to expire first."),
         ] = None,
         unused_since: Annotated[
             Instant | None,
-            Parameter(description="Only those that work and were not used since then; the longest unused first."),
+            QueryParameter(description="Only those that work and were not used since then; the longest unused first."),
         ] = None,
         limit: Limit = DEFAULT_PAGE,
         cursor: Cursor = None,
@@ -95,14 +101,20 @@ class ApiKeysController(Controller):
         return to_list(listing, lambda key: view(key, now))
 
     @get("/{api_key_id:str}", summary="Show an API key", operation_id="getApiKey")
-    async def show(self, request: StrictRequest, services: Services, api_key_id: str) -> ApiKeyView:
+    async def show(
+        self, request: StrictRequest, services: NamedDependency[Services], api_key_id: FromPath[str]
+    ) -> ApiKeyView:
         """Show one key. Needs `api-keys:read`."""
         key: ApiKey = unwrap(await services.api_keys.get(request.auth, api_key_id))
         return view(key, services.clock())
 
     @patch("/{api_key_id:str}", summary="Change an API key", operation_id="changeApiKey")
     async def change(
-        self, request: StrictRequest, services: Services, api_key_id: str, data: ChangeApiKeyBody
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        api_key_id: FromPath[str],
+        data: JSONBody[ChangeApiKeyBody],
     ) -> ApiKeyView:
         """Change a key that works; in force before this answer is sent. Needs `api-keys:write`."""
         key = unwrap(await services.api_keys.change(request.auth, api_key_id, unwrap(data.to_command())))
@@ -117,24 +129,28 @@ class ApiKeysController(Controller):
     async def rotate(
         self,
         request: StrictRequest,
-        services: Services,
-        api_key_id: str,
-        data: RotateApiKeyBody,
+        services: NamedDependency[Services],
+        api_key_id: FromPath[str],
+        data: JSONBody[RotateApiKeyBody],
         idempotency_key: IdempotencyKey = None,
     ) -> Response[RotatedApiKeyView]:
-        """Make a successor with the same rights. Both keys work until the overlap ends; then the old one ends by itself.
+        """Make a successor with the same rights. Both keys work until the overlap ends, and the old one with it.
 
         The answer holds the new secret, and says when and from where the old key was last used. The calling credential
         must hold what the key holds. Needs `api-keys:write`.
         """
         show: Callable[[Rotated], RotatedApiKeyView] = lambda rotated: rotated_view(rotated, services.clock())  # noqa: E731
-        once = await read_once(request, idempotency_key, show, without=_SECRET)
+        once = await read_once(request, idempotency_key, show, without=_SHOWN_ONCE)
         result = await services.api_keys.rotate(request.auth, api_key_id, unwrap(data.to_command()), once)
         return answer_creation(result, show)
 
     @post("/{api_key_id:str}/revoke", summary="Revoke an API key", operation_id="revokeApiKey", status_code=200)
     async def revoke(
-        self, request: StrictRequest, services: Services, api_key_id: str, data: RevokeApiKeyBody
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        api_key_id: FromPath[str],
+        data: JSONBody[RevokeApiKeyBody],
     ) -> ApiKeyView:
         """End a key at once and for good: it is denied before this answer is sent. Needs `api-keys:write`."""
         key = unwrap(await services.api_keys.revoke(request.auth, api_key_id, data.reason))

@@ -1,6 +1,8 @@
 """``/v1/apis``."""
 
 from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
 from wayvo.api.refusals import unwrap
@@ -20,7 +22,11 @@ class ApisController(Controller):
 
     @post(summary="Register an API", operation_id="registerApi", response_headers=REPLAY_HEADERS)
     async def register(
-        self, request: StrictRequest, services: Services, data: RegisterApiBody, idempotency_key: IdempotencyKey = None
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        data: JSONBody[RegisterApiBody],
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[ApiView]:
         """Register an API to protect, with the scopes that it declares. Needs `apis:write`.
 
@@ -32,17 +38,27 @@ class ApisController(Controller):
 
     @get(summary="List APIs", operation_id="listApis")
     async def list(
-        self, request: StrictRequest, services: Services, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        limit: Limit = DEFAULT_PAGE,
+        cursor: Cursor = None,
     ) -> List[ApiView]:
         """List the organization's APIs and those for the whole installation, the newest first. Needs `apis:read`."""
         return to_list(unwrap(await services.apis.list(request.auth, Paging(limit, cursor))), api_view)
 
     @get("/{api_id:str}", summary="Show an API", operation_id="getApi")
-    async def show(self, request: StrictRequest, services: Services, api_id: str) -> ApiView:
+    async def show(self, request: StrictRequest, services: NamedDependency[Services], api_id: FromPath[str]) -> ApiView:
         """Show one API. Needs `apis:read`."""
         return api_view(unwrap(await services.apis.get(request.auth, api_id)))
 
     @patch("/{api_id:str}", summary="Change an API", operation_id="changeApi")
-    async def change(self, request: StrictRequest, services: Services, api_id: str, data: ChangeApiBody) -> ApiView:
+    async def change(
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        api_id: FromPath[str],
+        data: JSONBody[ChangeApiBody],
+    ) -> ApiView:
         """Change an API; a scope it no longer declares opens nothing from then on. Needs `apis:write`."""
         return api_view(unwrap(await services.apis.change(request.auth, api_id, data.to_command())))

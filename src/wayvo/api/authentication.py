@@ -22,7 +22,7 @@ PUBLIC = "public"
 
 
 class Authentication(AbstractAuthenticationMiddleware):
-    """Lets pass who presents a live credential with access to Wayvo's own audience; permissions are the services' part."""
+    """Lets pass a live credential with access to Wayvo's own audience; permissions are the services' part."""
 
     def __init__(self, app: ASGIApp, verifier: Verifier, trusted_proxies: Networks) -> None:
         super().__init__(app, exclude_from_auth_key=PUBLIC)

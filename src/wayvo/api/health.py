@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 
 from wayvo.api.authentication import PUBLIC
 
@@ -38,7 +39,7 @@ class HealthController(Controller):
         return Health("ok")
 
     @get("/readyz", summary="Can it serve?", operation_id="readyz")
-    async def readyz(self, probe: Probe) -> Response[Readiness]:
+    async def readyz(self, probe: NamedDependency[Probe]) -> Response[Readiness]:
         """Answer 200 if the database can be read, 503 if not."""
         readiness = await probe()
         return Response(readiness, status_code=200 if readiness.status == "ready" else 503)

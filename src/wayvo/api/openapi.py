@@ -9,6 +9,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from wayvo import __version__
+from wayvo.api.strict_request import StrictRequest
 from wayvo.core.errors import PROBLEM_BY_CODE
 
 Document = dict[str, Any]
@@ -78,7 +79,13 @@ def describe(
 ) -> Document:
     """Return the document. ``doors`` are the machine doors' own ``paths`` and ``components``."""
     config = OpenAPIConfig(title="Wayvo", version=__version__, description=_INTRODUCTION)
-    framework = Litestar(resources, dependencies=dict(dependencies), openapi_config=config, logging_config=None)
+    framework = Litestar(
+        resources,
+        request_class=StrictRequest,
+        dependencies=dict(dependencies),
+        openapi_config=config,
+        logging_config=None,
+    )
     document = framework.openapi_schema.to_schema()
     document["servers"] = [{"url": public_url}]
     document["paths"] = {**doors["paths"], **document["paths"]}

@@ -1,6 +1,8 @@
 """``/v1/projects``."""
 
 from litestar import Controller, Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 
 from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
 from wayvo.api.refusals import unwrap
@@ -22,8 +24,8 @@ class ProjectsController(Controller):
     async def create(
         self,
         request: StrictRequest,
-        services: Services,
-        data: CreateProjectBody,
+        services: NamedDependency[Services],
+        data: JSONBody[CreateProjectBody],
         idempotency_key: IdempotencyKey = None,
     ) -> Response[ProjectView]:
         """Make a project. Needs `projects:write`."""
@@ -32,24 +34,36 @@ class ProjectsController(Controller):
 
     @get(summary="List projects", operation_id="listProjects")
     async def list(
-        self, request: StrictRequest, services: Services, limit: Limit = DEFAULT_PAGE, cursor: Cursor = None
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        limit: Limit = DEFAULT_PAGE,
+        cursor: Cursor = None,
     ) -> List[ProjectView]:
         """List the organization's projects, the newest first. Needs `projects:read`."""
         return to_list(unwrap(await services.projects.list(request.auth, Paging(limit, cursor))), project_view)
 
     @get("/{project_id:str}", summary="Show a project", operation_id="getProject")
-    async def show(self, request: StrictRequest, services: Services, project_id: str) -> ProjectView:
+    async def show(
+        self, request: StrictRequest, services: NamedDependency[Services], project_id: FromPath[str]
+    ) -> ProjectView:
         """Show one project. Needs `projects:read`."""
         return project_view(unwrap(await services.projects.get(request.auth, project_id)))
 
     @patch("/{project_id:str}", summary="Rename a project", operation_id="changeProject")
     async def change(
-        self, request: StrictRequest, services: Services, project_id: str, data: ChangeProjectBody
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        project_id: FromPath[str],
+        data: JSONBody[ChangeProjectBody],
     ) -> ProjectView:
         """Rename or describe a project. Needs `projects:write`."""
         return project_view(unwrap(await services.projects.change(request.auth, project_id, data.to_command())))
 
     @post("/{project_id:str}/archive", summary="Archive a project", operation_id="archiveProject", status_code=200)
-    async def archive(self, request: StrictRequest, services: Services, project_id: str) -> ProjectView:
+    async def archive(
+        self, request: StrictRequest, services: NamedDependency[Services], project_id: FromPath[str]
+    ) -> ProjectView:
         """Close a project for good: all its keys are denied before this answer is sent. Needs `projects:write`."""
         return project_view(unwrap(await services.projects.archive(request.auth, project_id)))

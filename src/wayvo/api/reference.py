@@ -1,9 +1,10 @@
-"""``/openapi.json``, ``/docs`` and ``/docs/errors/<code>``: the reference, from the same document that the API obeys."""
+"""``/openapi.json``, ``/docs``, ``/docs/errors/<code>``: the reference, from the document that the API obeys."""
 
 from typing import Any
 
 import msgspec
 from litestar import Controller, Response, get
+from litestar.di import NamedDependency
 
 from wayvo.api.authentication import PUBLIC
 from wayvo.api.openapi import Document
@@ -32,6 +33,6 @@ class ReferenceController(Controller):
     opt = {PUBLIC: True}  # noqa: RUF012 - the framework's own way
 
     @get("/openapi.json", summary="The OpenAPI document", operation_id="openapi")
-    async def openapi(self, reference: Reference) -> Response[Any]:
+    async def openapi(self, reference: NamedDependency[Reference]) -> Response[Any]:
         """Return this document."""
         return Response(reference.json, media_type="application/json")

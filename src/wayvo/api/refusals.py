@@ -1,7 +1,7 @@
 """Refusals on their way out of the management API: from values and exceptions to problem+json."""
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -21,7 +21,7 @@ from wayvo.core.errors import (
     UnsupportedMediaType,
 )
 from wayvo.core.strict_json import locate, shown_name
-from wayvo.edge.asgi import request_id_of
+from wayvo.edge.asgi import Scope, request_id_of
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
 
 Result = TypeVar("Result")
@@ -56,7 +56,7 @@ def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
     """Return how each exception that can come up to this door is answered; others are failures, for the edge."""
 
     def respond(request: Request[Any, Any, Any], problem: Problem, headers: dict[str, str]) -> Response[bytes]:
-        body = problem_json.render(problem, public_url, request_id_of(request.scope))
+        body = problem_json.render(problem, public_url, request_id_of(cast("Scope", request.scope)))
         return Response(
             body,
             status_code=problem.status,

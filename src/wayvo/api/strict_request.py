@@ -11,8 +11,8 @@ from wayvo.core.actor import Actor
 from wayvo.core.errors import FieldError, InvalidRequest, Problem, UnsupportedMediaType
 from wayvo.core.strict_json import loads, shown_name
 
-# curl -d sends the form type unless told otherwise; a pasted line shall work. No cookie counts here, so no form of another
-# site can do harm with it.
+# curl -d sends the form type unless told otherwise; a pasted line shall work. No cookie counts here, so no form of
+# another site can do harm with it.
 _NOTHING: Final = b"{}"
 _ACCEPTED_TYPES: Final = frozenset({"", "application/json", "application/x-www-form-urlencoded"})
 

@@ -1,6 +1,7 @@
 """``/v1/whoami``."""
 
 from litestar import Controller, get
+from litestar.di import NamedDependency
 
 from wayvo.api.refusals import unwrap
 from wayvo.api.schemas.whoami import WhoamiView, whoami_view
@@ -15,6 +16,6 @@ class WhoamiController(Controller):
     tags = ("Identity",)
 
     @get(summary="Who am I?", operation_id="whoami")
-    async def show(self, request: StrictRequest, services: Services) -> WhoamiView:
-        """Show whom the presented credential speaks for and what it holds. Needs access to Wayvo's API, but no scope."""
+    async def show(self, request: StrictRequest, services: NamedDependency[Services]) -> WhoamiView:
+        """Show whom the credential speaks for and what it holds. Needs access to Wayvo's API, but no scope."""
         return whoami_view(unwrap(await services.whoami.identify(request.auth)))

@@ -58,7 +58,7 @@ async def _serve(settings: Settings, before: Hook | None) -> None:
         after = await before(installation) if before is not None else None
         async with open_application(installation, settings) as application:
             config = uvicorn.Config(
-                application,  # type: ignore[arg-type] # uvicorn types ASGI more narrowly than ASGI does
+                application,
                 host=settings.bind.host,
                 port=settings.bind.port,
                 http="httptools",
@@ -97,12 +97,15 @@ async def _serve(settings: Settings, before: Hook | None) -> None:
 def _reload_on_sighup(settings: Settings, context: ssl.SSLContext) -> None:
     """Take a renewed certificate without a restart: connections made from then on get it."""
 
+    cert, key = settings.tls_cert, settings.tls_key
+    if cert is None:
+        return
+
     def reload() -> None:
-        assert settings.tls_cert is not None
         try:
             # A broken pair must not replace a good one: it is tried elsewhere first.
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-            context.load_cert_chain(settings.tls_cert, settings.tls_key)
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key)
+            context.load_cert_chain(cert, key)
         except (OSError, ssl.SSLError) as error:
             _log.error("certificate not reloaded, the old one stays", reason=str(error))
         else:

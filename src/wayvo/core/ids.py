@@ -21,7 +21,7 @@ def new_id(kind: IdKind, now_us: int, entropy: bytes) -> str:
     """Return a fresh id such as ``key_034q…``.
 
     ``now_us`` is UTC in microseconds since 1970, ``entropy`` holds :data:`ENTROPY_BYTES` random bytes. The 12 bits
-    after the version carry the fraction of the millisecond (RFC 9562 §6.2, method 3), so ids of one millisecond sort too.
+    after the version carry the fraction of the millisecond (RFC 9562 §6.2, method 3): ids of one millisecond sort too.
     """
     milliseconds, fraction_us = divmod(now_us, 1000)
     sub_millisecond = (fraction_us << 12) // 1000

@@ -65,8 +65,8 @@ def compile_networks(cidrs: Iterable[str]) -> Networks:
 def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: Networks) -> str:
     """Return whose request it is: the rightmost hop of ``X-Forwarded-For`` that is no trusted proxy.
 
-    ``peer`` is the connection's other end; the header counts only when that is trusted. Several lines of it are one list
-    (RFC 9110 §5.3). A hop that is no address ends the walk, and the last trustworthy hop stands.
+    ``peer`` is the connection's other end; the header counts only when that is trusted. Several lines of it are one
+    list (RFC 9110 §5.3). A hop that is no address ends the walk, and the last trustworthy hop stands.
     """
     if peer not in trusted:
         return peer

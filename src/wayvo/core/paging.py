@@ -33,7 +33,7 @@ class Page(Generic[Row]):
 
 
 class Cursors:
-    """Makes and reads cursors. The MAC covers the question, so a cursor can't be carried to other filters or callers."""
+    """Makes and reads cursors. The MAC covers the question: a cursor can't be carried to other filters or callers."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key

@@ -37,7 +37,7 @@ class AccessLog:
 
         try:
             await self._application(scope, receive, send_and_note)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last place where a failure can be answered
             _log.exception("request failed", request_id=request_id_of(scope), route=_route(scope))
             if status == 0:
                 await self._answer_for_failure(scope, send_and_note)

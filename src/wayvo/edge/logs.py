@@ -1,4 +1,4 @@
-"""Structured logs on stderr: JSON for machines, lines for a terminal. A traceback never shows the values of variables."""
+"""Structured logs on stderr: JSON for machines, lines for a terminal. Tracebacks show no values of variables."""
 
 import logging
 import sys

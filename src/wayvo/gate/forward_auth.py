@@ -1,8 +1,8 @@
 """``/v1/forward-auth…``: a reverse proxy asks whether the request in its hands may pass.
 
-For nginx ``auth_request``, Traefik and Caddy ``forward_auth``, Envoy ``ext_authz``. What is wanted stands in the query of
-the proxy's own configuration. Envoy appends the original path and query to the path: below the exact path the query is
-the client's, and counts for nothing.
+For nginx ``auth_request``, Traefik and Caddy ``forward_auth``, Envoy ``ext_authz``. What is wanted stands in the query
+of the proxy's own configuration. Envoy appends the original path and query to the path: below the exact path the query
+is the client's, and counts for nothing.
 """
 
 from typing import Final

@@ -15,14 +15,14 @@ _ANSWER: Final = {
     }
 }
 _VERIFY: Final = (
-    "A protected API asks about a credential that was presented to it. The answer is 200 with a verdict; any other status "
-    "speaks of the asker, which needs the scope `credentials:verify` on the audience it asks about. A credential for none "
-    "of the asker's audiences is `unknown`."
+    "A protected API asks about a credential that was presented to it. The answer is 200 with a verdict; any other "
+    "status speaks of the asker, which needs the scope `credentials:verify` on the audience it asks about. A "
+    "credential for none of the asker's audiences is `unknown`."
 )
 _FORWARD_AUTH: Final = (
     "A reverse proxy asks whether the request in its hands may pass: 200 with identity headers, 401 or 403 with a "
-    "challenge. Any method is accepted and no body is read. The client's address is taken from `X-Forwarded-For` if the "
-    "proxy is trusted."
+    "challenge. Any method is accepted and no body is read. The client's address is taken from `X-Forwarded-For` if "
+    "the proxy is trusted."
 )
 
 

@@ -1,6 +1,6 @@
 """``/v1/verify``: a protected API asks about a credential that was presented to it.
 
-A verdict is always 200 with a code, so that a gateway can tell a "no" from a fault. Any other status speaks of the asker.
+A verdict is 200 with a code, so that a gateway can tell a "no" from a fault. Any other status speaks of the asker.
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from wayvo.core.actor import Principal
 from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
-from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, InvalidRequest, MethodNotAllowed, Problem
+from wayvo.core.errors import FieldError, InsufficientScope, InvalidRequest, MethodNotAllowed, Problem
 from wayvo.core.instants import format_instant
 from wayvo.core.networks import Networks, client_address
 from wayvo.core.problem_json import DENIALS
-from wayvo.core.strict_json import decode
+from wayvo.core.strict_json import decode, locate
 from wayvo.gate.query import parse_query
 from wayvo.gate.wire import JSON, Answer, Problems, Request
 from wayvo.verify.handler import Loaded, Missing, Verifier
@@ -140,8 +140,8 @@ def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
     fields: dict[str, object] = {**parameters, "credential": credentials[0].decode("latin-1")}
     if "scopes" in parameters:
         fields["scopes"] = parameters["scopes"].replace(",", " ").split()
-    decoded = decode(msgspec.json.encode(fields), VerifyRequest)
-    if isinstance(decoded, InvalidField):
-        return InvalidRequest(decoded.detail, decoded.errors)
-    assert isinstance(decoded, VerifyRequest)
-    return decoded
+    try:
+        return msgspec.convert(fields, VerifyRequest)
+    except msgspec.ValidationError as error:
+        field, message = locate(str(error))
+        return InvalidRequest(f"{field}: {message}", (FieldError(field, message),))

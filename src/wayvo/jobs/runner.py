@@ -42,5 +42,5 @@ async def _run(job: Job) -> None:
 async def _step(job: Job) -> None:
     try:
         await job.step()
-    except Exception:  # a job outlives every failure; the log tells
+    except Exception:  # noqa: BLE001 - a job outlives every failure; the log tells
         _log.exception("job failed", job=job.name)

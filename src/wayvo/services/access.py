@@ -13,7 +13,7 @@ from wayvo.store import apis
 
 
 def merge_scopes(access: Access | None, scopes: Collection[str] | None) -> Access | InvalidField:
-    """Return the access that a request means; ``scopes`` is short for Wayvo's own audience. Sorted, without repetition."""
+    """Return the access that a request means, sorted; ``scopes`` is short for Wayvo's own audience."""
     wanted = dict(access or {})
     if scopes is not None:
         if OWN_AUDIENCE in wanted:

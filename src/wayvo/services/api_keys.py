@@ -89,11 +89,12 @@ class ApiKeys:
         now = self._draw.clock()
         access = merge_scopes(command.access, command.scopes)
         networks = _canonical_networks(command.allowed_networks)
-        for refused in (access, networks, check_expiry(command.expires_at, now)):
-            if isinstance(refused, Problem):
-                return refused
-        assert not isinstance(access, Problem)
-        assert not isinstance(networks, Problem)
+        if isinstance(access, Problem):
+            return access
+        if isinstance(networks, Problem):
+            return networks
+        if problem := check_expiry(command.expires_at, now):
+            return problem
         secret = self._draw.new_secret(command.mode)
         issued = Issued(
             ApiKey(

@@ -53,7 +53,7 @@ def find_earlier(connection: Connection, actor: Actor, once: Once | None, now_us
 
 
 def keep(connection: Connection, actor: Actor, once: Once | None, created: object, now_us: int) -> Repeated | None:
-    """Keep the answer for ``created`` before anything is written; return what a concurrent request did first, if any."""
+    """Keep the answer for ``created``; return what a concurrent request did first, if one came between."""
     if once is None:
         return None
     kept = StoredAnswer(once.request_digest, once.render(created))

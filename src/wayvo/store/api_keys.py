@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, tuple_
 
 from wayvo.core.credentials.api_key import ApiKey, Status
 from wayvo.core.credentials.format import Mode
 from wayvo.core.paging import Page, Position
 from wayvo.core.words import words_of
+from wayvo.store.rows import AnyRow
 from wayvo.store.tables import api_key_words, api_keys
 
 _MODEL_COLUMNS: Final = tuple(api_keys.c[name] for name in ApiKey.__struct_fields__)
@@ -71,8 +72,8 @@ def page(
 ) -> Page[ApiKey]:
     """Return a page of keys.
 
-    The order is that of the index which answers the filter: the next to expire first for ``expiring_before``, the longest
-    unused first for ``unused_since``, the last expired first for the status ``expired``, else the newest first.
+    The order is that of the index which answers the filter: the next to expire first for ``expiring_before``, the
+    longest unused first for ``unused_since``, the last expired first for the status ``expired``, else the newest first.
     """
     key = api_keys.c
     order, ascending = _order(wanted)
@@ -83,7 +84,7 @@ def page(
         else:
             here, there = tuple_(order, key.id), tuple_(bindparam(None, after.value), bindparam(None, after.id))
             conditions.append(here > there if ascending else here < there)
-    sorting = [key.id.desc()]
+    sorting: list[ColumnElement[Any]] = [key.id.desc()]
     if order is not None:
         sorting = [order, key.id] if ascending else [order.desc(), key.id.desc()]
     sort_value = order if order is not None else key.created_at
@@ -183,7 +184,7 @@ def _to_row(key: ApiKey) -> dict[str, Any]:
     return row
 
 
-def _to_model(row: Row[Any]) -> ApiKey:
+def _to_model(row: AnyRow) -> ApiKey:
     fields: Mapping[str, Any] = {name: getattr(row, name) for name in ApiKey.__struct_fields__}
     decoded = {name: msgspec.json.decode(fields[name]) for name in _JSON_COLUMNS}
     return msgspec.convert({**fields, **decoded}, ApiKey)

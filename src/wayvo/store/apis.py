@@ -4,12 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from wayvo.core.organizations import Api, ApiScope
 from wayvo.core.paging import Page, Position
 from wayvo.store.dialect import upsert
 from wayvo.store.paging import newest_first
+from wayvo.store.rows import AnyRow
 from wayvo.store.tables import apis
 
 
@@ -72,7 +73,7 @@ def _to_row(api: Api) -> dict[str, Any]:
     return {name: getattr(api, name) for name in api.__struct_fields__} | {"scopes": _encode(api.scopes)}
 
 
-def _to_model(row: Row[Any]) -> Api:
+def _to_model(row: AnyRow) -> Api:
     fields = {name: getattr(row, name) for name in Api.__struct_fields__}
     scopes = msgspec.json.decode(fields.pop("scopes"), type=tuple[ApiScope, ...])
     return Api(scopes=scopes, **fields)

@@ -1,14 +1,15 @@
 """What verification needs of credentials, read by digest in batches; digests on their way to a new root secret."""
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from wayvo.core.credentials.format import Mode
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
 from wayvo.store.apis import declared_scopes
+from wayvo.store.rows import AnyRow
 from wayvo.store.tables import api_keys, apis, projects
 
 _CREDENTIALS: Final = select(
@@ -54,7 +55,7 @@ def move_digest(connection: Connection, old: bytes, new: bytes, secret: str) -> 
     connection.execute(api_keys.update().where(api_keys.c.digest == old), {"digest": new, "digest_secret": secret})
 
 
-def _credential(row: Row[Any]) -> CredentialRecord:
+def _credential(row: AnyRow) -> CredentialRecord:
     return CredentialRecord(
         digest=row.digest,
         id=row.id,
@@ -69,7 +70,7 @@ def _credential(row: Row[Any]) -> CredentialRecord:
     )
 
 
-def _api(row: Row[Any]) -> ApiRecord:
+def _api(row: AnyRow) -> ApiRecord:
     return ApiRecord(
         audience=row.audience,
         id=row.id,

@@ -34,7 +34,7 @@ Query = Callable[[Connection], T]
 
 
 class Database(Protocol):
-    """Reads and writes. Both raise :class:`DatabaseBusy` or :class:`DatabaseUnavailable`, never an engine's own error."""
+    """Reads and writes; both raise :class:`DatabaseBusy` or :class:`DatabaseUnavailable` when the engine can't."""
 
     async def write(self, job: Job[T]) -> T:
         """Run ``job`` in a transaction; return its result once it is durable and every local cache has heard of it."""

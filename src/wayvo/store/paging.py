@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select
+from sqlalchemy import ColumnElement, Connection, Select
 
 from wayvo.core.paging import Page, Position
+from wayvo.store.rows import AnyRow
 
 Model = TypeVar("Model")
 
@@ -16,7 +17,7 @@ def newest_first(
     id_column: ColumnElement[str],
     after: Position | None,
     limit: int,
-    to_model: Callable[[Row[Any]], Model],
+    to_model: Callable[[AnyRow], Model],
 ) -> Page[Model]:
     """Return one page of ``statement``, the newest rows first."""
     if after is not None:

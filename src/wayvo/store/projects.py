@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from wayvo.core.organizations import Project
 from wayvo.core.paging import Page, Position
 from wayvo.store.paging import newest_first
+from wayvo.store.rows import AnyRow
 from wayvo.store.tables import projects
 
 
@@ -37,5 +38,5 @@ def _to_row(project: Project) -> dict[str, Any]:
     return {name: getattr(project, name) for name in project.__struct_fields__}
 
 
-def _to_model(row: Row[Any]) -> Project:
+def _to_model(row: AnyRow) -> Project:
     return Project(**{name: getattr(row, name) for name in Project.__struct_fields__})

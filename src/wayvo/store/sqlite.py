@@ -2,7 +2,8 @@
 
 The writer drains its queue into one ``BEGIN IMMEDIATE`` transaction and one commit, so that many clients share one
 ``fsync``. When a job fails, the batch is rolled back and cut at the culprit: what stood before it is committed again
-without it, it runs alone, and the rest goes on as a batch. No job runs more than three times, whatever its neighbours do.
+without it, it runs alone, and the rest goes on as a batch. No job runs more than three times, whatever its neighbours
+do.
 """
 
 import asyncio
@@ -242,13 +243,13 @@ class SqliteDatabase:
         index = 0
         try:
             with connection.begin():
-                for index, submission in enumerate(batch):
+                for submission in batch:
                     transaction = Transaction(connection)
                     deadline.at = time.monotonic() + _JOB_SECONDS
                     submission.result = submission.job(transaction)
                     submission.changes = transaction.changes
+                    index += 1
                 deadline.at = float("inf")
-                index = len(batch)
         except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to its caller, not to this thread
             failure = _translated(error) if isinstance(error, DBAPIError) else error
             if len(batch) > 1 and index < len(batch) and not isinstance(failure, DatabaseUnavailable):

@@ -184,9 +184,9 @@ api_keys: Final = Table(
     # Start-up and the moving of digests to a new root secret: is any row left under an old one?
     Index(None, "digest_secret"),
 )
-"""``access``, ``allowed_networks`` and ``metadata`` are JSON. ``ended_at`` is set at a revocation, and by the sweeper some
-time after an expiry: it keeps the index of working keys small and decides nothing. ``idle_since`` is the last use, or the
-creation of a key never used."""
+"""``access``, ``allowed_networks`` and ``metadata`` are JSON. ``ended_at`` is set at a revocation, and by the sweeper
+some time after an expiry: it keeps the index of working keys small and decides nothing. ``idle_since`` is the last use,
+or the creation of a key never used."""
 
 api_key_words: Final = Table(
     "api_key_words",

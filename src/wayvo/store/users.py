@@ -1,12 +1,13 @@
 """Users, as the members of an organization."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from wayvo.core.organizations import User
 from wayvo.core.paging import Page, Position
 from wayvo.store.paging import newest_first
+from wayvo.store.rows import AnyRow
 from wayvo.store.tables import members, users
 
 _MEMBERS: Final = select(users.c.id, users.c.email, users.c.name, members.c.role, members.c.created_at).join_from(
@@ -35,5 +36,5 @@ def page(connection: Connection, organization_id: str, after: Position | None, l
     return newest_first(connection, statement, members.c.user_id, after, limit, _to_model)
 
 
-def _to_model(row: Row[Any]) -> User:
+def _to_model(row: AnyRow) -> User:
     return User(**{name: getattr(row, name) for name in User.__struct_fields__})

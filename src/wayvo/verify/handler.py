@@ -1,6 +1,6 @@
 """From what a request presents to a decision. Both doors and the management API come through here.
 
-A handler first tries with what is in memory; what is missing it asks for as :class:`Missing`, and is called again with it.
+A handler first tries with what is in memory; what is missing it asks for as :class:`Missing`, to be called again.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Verifier:
         self._clock = clock
 
     def look_up(self, credential: bytes, loaded: Loaded, *, fresh: bool = False) -> Known | Missing | None:
-        """Return what is known of a presented credential; ``None`` if it is malformed. ``fresh`` distrusts the cache."""
+        """Return what is known of a credential, ``None`` if it is malformed; ``fresh`` distrusts the cache."""
         if len(credential) > MAX_KEY_LENGTH or not is_well_formed(credential, self._prefixes):
             return None
         digest = self._digester(credential)

@@ -1,6 +1,6 @@
 """API keys as JSON."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -60,7 +60,7 @@ class ChangeApiKeyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     description: Description | UnsetType = UNSET
     access: AccessMap | UnsetType = UNSET
     scopes: Patterns | UnsetType = UNSET
-    expires_at: Instant | None | UnsetType = UNSET
+    expires_at: Instant | UnsetType | None = UNSET
     allowed_networks: Networks | UnsetType = UNSET
     metadata: Metadata | UnsetType = UNSET
 
@@ -187,7 +187,7 @@ def rotated_view(rotated: Rotated, now_us: int) -> RotatedApiKeyView:
     )
 
 
-def _fields(key: ApiKey, now_us: int) -> dict[str, object]:
+def _fields(key: ApiKey, now_us: int) -> dict[str, Any]:
     return {
         "id": key.id,
         "organization_id": key.organization_id,

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from msgspec import Meta
 
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.scopes import GRANT_PATTERN, MAX_SCOPE_LENGTH
 from wayvo.core.errors import InvalidField, invalid
 from wayvo.core.instants import from_datetime
-from wayvo.core.paging import DEFAULT_PAGE, MAX_CURSOR_LENGTH, MAX_PAGE
+from wayvo.core.paging import MAX_CURSOR_LENGTH, MAX_PAGE
 from wayvo.services.lists import Listing
 
 Row = TypeVar("Row")
@@ -59,15 +59,17 @@ def to_instant(field: str, moment: datetime) -> int | InvalidField:
     return from_datetime(moment)
 
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_PAGE, default=DEFAULT_PAGE, description="How many rows a page has.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="How many rows a page has.")]
 Cursor = Annotated[
     str | None,
-    Parameter(max_length=MAX_CURSOR_LENGTH, description="The next_cursor of the page before, with the same filters."),
+    QueryParameter(
+        max_length=MAX_CURSOR_LENGTH, description="The next_cursor of the page before, with the same filters."
+    ),
 ]
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(
-        header="Idempotency-Key",
+    HeaderParameter(
+        name="Idempotency-Key",
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",

@@ -1,7 +1,7 @@
 """The grammar of scopes (``noun:verb``), and what their wildcards (``noun:*``, ``*``) stand for.
 
 A *pattern* is what a credential was given; the *flattened* set is what its patterns stand for among the scopes that
-the API declares now. Verification compares flattened sets only, so a scope that an API no longer declares opens nothing.
+the API declares now. Verification compares flattened sets only, so a scope no longer declared opens nothing.
 The alphabet is a subset of RFC 6749 §3.3's ``scope-token``.
 """
 
@@ -29,7 +29,7 @@ def is_pattern(text: str) -> bool:
 
 
 def covers(pattern: str, scope: str) -> bool:
-    """Say whether ``pattern`` stands for ``scope``; ``scope`` may itself be a wildcard, which only a wider one covers."""
+    """Say whether ``pattern`` stands for ``scope``, which may itself be a wildcard that only a wider one covers."""
     if pattern in (EVERYTHING, scope):
         return True
     return pattern.endswith(":*") and scope.startswith(pattern[:-1])

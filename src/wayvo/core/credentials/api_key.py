@@ -90,8 +90,8 @@ def ended(key: ApiKey, now_us: int) -> ApiKeyEnded | None:
 def rotate(key: ApiKey, now_us: int, overlap_seconds: int, expires_at: int | None) -> Rotation | Problem:
     """Decide a rotation.
 
-    The old key works until the overlap ends, never past the expiry it had. The new one expires at ``expires_at``; if that
-    is not given it lives as long as the old one was made to live.
+    The old key works until the overlap ends, never past the expiry it had. The new one expires at ``expires_at``; if
+    that is not given it lives as long as the old one was made to live.
     """
     if problem := ended(key, now_us):
         return problem

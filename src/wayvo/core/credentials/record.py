@@ -7,7 +7,7 @@ from wayvo.core.credentials.format import Mode
 
 
 class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored credential as it is now. Instants are microseconds; ``project_archived`` ends it as a revocation does."""
+    """A stored credential as it is now. Instants are microseconds; ``project_archived`` ends it like a revocation."""
 
     digest: bytes
     id: str
