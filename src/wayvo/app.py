@@ -95,7 +95,7 @@ async def open_installation(
         engine = create_sqlite_engine(settings.database_path, "BEGIN IMMEDIATE")
         migrate(engine)
         bus = LocalBus()
-        database = SqliteDatabase(settings.database_path, bus.publish)
+        database = SqliteDatabase(settings.database_path, bus.publish, node=entropy(8).hex())
         try:
             draw = Draw(clock, entropy, settings.key_prefix)
             retired_roots = [RootSecret(secret.reveal()) for secret in settings.retired_secret_keys]

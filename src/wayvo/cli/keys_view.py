@@ -1,7 +1,6 @@
 """How API keys look to people, and how a secret reaches stdout: alone, after everything that is said about it."""
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import typer
@@ -50,8 +49,7 @@ def print_key(answer: Answered[ApiKey], present: datetime, *, as_json: bool) -> 
             ("Begins with", f"{key.prefix}_" if key.prefix else ""),
             ("Ends in", f"…{key.last_four}"),
             ("Project", key.project_id),
-            *((f"Access to {audience}", " ".join(scopes)) for audience, scopes in key.access.items()),
-            ("Access", "" if key.access else "none"),
+            *access_rows(key.access),
             ("Networks", " ".join(key.allowed_networks) or "everywhere"),
             ("Metadata", " ".join(f"{name}={value}" for name, value in key.metadata.items())),
             ("Created", moment(key.created_at)),
@@ -79,23 +77,29 @@ def print_issued(answer: Answered[IssuedApiKey], story: Iterable[str], *, as_jso
             raise CommandFailed(f"{hint}. {remedy}", ExitCode.CONFLICT)
         remark(f"{hint}; {remedy}")
     elif not as_json:
-        remark("Its secret follows, this once. To use it with this command: export WAYVO_API_KEY=<the secret>")
+        remark("The secret follows, this once. To use it with this command: export WAYVO_API_KEY=<the secret>")
     try:
         if as_json:
             print_json(answer.raw)
         elif key.api_key is not None:
             typer.echo(key.api_key)
     except OSError as fault:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter's own flush at the end fails again
         raise CommandFailed(f"The secret can't be written ({fault.strerror}): revoke {key.id}, or rotate it.") from None
+
+
+def access_rows(access: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Return what a credential may do, an audience a row."""
+    return [("Access", f"{' '.join(scopes)} on {audience}") for audience, scopes in access.items()] or [
+        ("Access", "none")
+    ]
 
 
 def about_creation(key: IssuedApiKey, present: datetime) -> list[str]:
     """Return what a person should know about a key just created."""
-    held = [f"{' '.join(scopes)} on {audience}" for audience, scopes in key.access.items()]
+    held = "; ".join(text for _, text in access_rows(key.access))
     return [
         f"Created {key.id}, “{key.name}” ({key.mode}), which ends in …{key.last_four}.",
-        f"It may: {'; '.join(held) or 'nothing yet'}. It expires: {_when(key.expires_at, present)}.",
+        f"Access: {held}. Expires: {_when(key.expires_at, present)}.",
     ]
 
 

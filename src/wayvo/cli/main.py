@@ -1,6 +1,7 @@
 """The ``wayvo`` command: every command is registered here, in one of two tuples."""
 
 import sys
+from errno import ENOSPC
 from io import TextIOWrapper
 from typing import Annotated, Any, Final
 
@@ -12,7 +13,7 @@ except ModuleNotFoundError as missing:  # `pip install wayvo` brings the client 
 
 from wayvo import __version__
 from wayvo.cli import apis, keys, projects, users, whoami
-from wayvo.cli.failures import EXPECTED, report
+from wayvo.cli.failures import EXPECTED, CommandFailed, report
 from wayvo.cli.lazy import deferred, stand_in
 from wayvo.cli.session import DEFAULT_URL, Target
 
@@ -36,6 +37,10 @@ class WayvoGroup(TyperGroup):
             return super().invoke(ctx)
         except EXPECTED as failure:
             raise typer.Exit(report(failure)) from None
+        except OSError as failure:
+            if failure.errno != ENOSPC:
+                raise
+            raise typer.Exit(report(CommandFailed("There is no space left on the device."))) from None
 
 
 app = typer.Typer(

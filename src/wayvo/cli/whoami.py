@@ -2,6 +2,7 @@
 
 import typer
 
+from wayvo.cli.keys_view import access_rows
 from wayvo.cli.options import AsJson
 from wayvo.cli.output import print_json, print_record
 from wayvo.cli.session import connect
@@ -30,6 +31,6 @@ def whoami(ctx: typer.Context, *, as_json: AsJson = False) -> None:
             ("Speaks for", f"{caller.principal.type} {caller.principal.id}"),
             ("Organization", f"{caller.organization.name} ({caller.organization.id})"),
             ("Project", "" if caller.project is None else f"{caller.project.name} ({caller.project.id})"),
-            *((f"Access to {audience}", " ".join(scopes)) for audience, scopes in caller.access.items()),
+            *access_rows(caller.access),
         ]
     )

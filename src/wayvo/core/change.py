@@ -8,7 +8,11 @@ ChangeKind = Literal["credential", "project", "api", "organization"]
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What changed. ``subject`` is the credential's digest in hex, or the id of the project, API or organization."""
+    """What changed, and when (microseconds).
+
+    ``subject`` is the credential's digest in hex, or the id of the project, API or organization.
+    """
 
     kind: ChangeKind
     subject: str
+    at: int

@@ -15,6 +15,7 @@ from wayvo.core.errors import InvalidField, MalformedJson, invalid
 
 T = TypeVar("T")
 
+_ENUM: Final = "Invalid enum value "
 _OBJECT_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*?)`", re.DOTALL)
 _PATH: Final = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z-]*(_[A-Za-z-]+){0,4}")
@@ -29,18 +30,15 @@ def loads(body: bytes) -> Any | MalformedJson | InvalidField:
         return MalformedJson("The body is not UTF-8.")
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        # Both can only have come in as escapes: raw ones are no UTF-8 and no JSON.
+        unwanted = _place_of_unwanted(value) if "\\u" in text else None
     except json.JSONDecodeError as error:
         return MalformedJson(f"{error.msg}, at line {error.lineno}, column {error.colno}.")
     except RecursionError:
         return MalformedJson("The body nests too deeply.")
     except ValueError as error:
         return MalformedJson(f"{error}.")
-    # Both can only have come in as escapes: raw ones are no UTF-8 and no JSON.
-    if "\\u" in text:
-        for path, string in _strings(value, ""):
-            if "\0" in string or not _is_encodable(string):
-                return invalid(path or _WHOLE_BODY, "must not contain NUL or lone surrogates")
-    return value
+    return value if unwanted is None else invalid(unwanted, "must not contain NUL or lone surrogates")
 
 
 def decode(body: bytes, target: type[T]) -> T | MalformedJson | InvalidField:
@@ -63,6 +61,9 @@ def locate(message: str, at: str = "") -> tuple[str, str]:
         name = shown_name(found["name"])
         at = f"{at}.{name}" if at else name
         message = "is required" if "missing" in message else "is not a field of this request"
+    elif message.startswith(_ENUM):
+        # The library repeats the value, which could be a secret in the wrong place.
+        message = "is none of the values that may stand here"
     return at or _WHOLE_BODY, message
 
 
@@ -72,16 +73,23 @@ def shown_name(name: str) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"The name {shown_name(twice)} stands twice in one object")
+    value: dict[str, Any] = {}
+    for name, member in pairs:
+        if name in value:
+            raise ValueError(f"The name {shown_name(name)} stands twice in one object")
+        value[name] = member
     return value
 
 
 def _constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _place_of_unwanted(value: Any) -> str | None:
+    for path, string in _strings(value, ""):
+        if "\0" in string or not _is_encodable(string):
+            return path or _WHOLE_BODY
+    return None
 
 
 def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:

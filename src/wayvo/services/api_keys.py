@@ -131,7 +131,7 @@ class ApiKeys:
             if earlier := keep(connection, actor, once, issued, now):
                 return earlier
             api_keys.insert(connection, issued.key, digest, self._digester.fingerprint)
-            transaction.announce(Change("credential", digest.hex()), now)
+            transaction.announce(Change("credential", digest.hex(), now))
             return issued
 
         return await self._database.write(job)
@@ -169,7 +169,7 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
-            key = api_keys.get(connection, actor.organization_id, key_id)
+            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
             if key is None:
                 return _no_such_key()
             changed = ended(key, now) or _changed(key, command, now)
@@ -180,7 +180,7 @@ class ApiKeys:
             ):
                 return problem
             api_keys.update(connection, key, changed)
-            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return changed
 
         changed = await self._database.write(job)
@@ -203,7 +203,7 @@ class ApiKeys:
             connection = transaction.connection
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
-            key = api_keys.get(connection, actor.organization_id, key_id)
+            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
             if key is None:
                 return _no_such_key()
             project = projects.get(connection, actor.organization_id, key.project_id)
@@ -234,8 +234,8 @@ class ApiKeys:
             digest = self._digester(secret.encode())
             api_keys.update(connection, key, predecessor)
             api_keys.insert(connection, successor, digest, self._digester.fingerprint)
-            transaction.announce(Change("credential", digest.hex()), now)
-            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            transaction.announce(Change("credential", digest.hex(), now))
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return rotated
 
         return await self._database.write(job)
@@ -248,14 +248,14 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
-            key = api_keys.get(connection, actor.organization_id, key_id)
+            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
             if key is None:
                 return _no_such_key()
             if key.revoked_at is not None:
                 return key
             revoked = replace(key, revoked_at=now, revocation_reason=reason)
             api_keys.update(connection, key, revoked)
-            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex()), now)
+            transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return revoked
 
         revoked = await self._database.write(job)

@@ -78,7 +78,7 @@ class Apis:
                 return AudienceTaken("Another API has this audience; it names one API in the whole installation.")
             if earlier := keep(connection, actor, once, api, now):
                 return earlier
-            transaction.announce(Change("api", api.id), now)
+            transaction.announce(Change("api", api.id, now))
             return api
 
         return await self._database.write(job)
@@ -117,7 +117,7 @@ class Apis:
 
         def job(transaction: Transaction) -> Api | Problem:
             connection = transaction.connection
-            api = apis.get(connection, actor.organization_id, api_id)
+            api = apis.get_for_update(connection, actor.organization_id, api_id)
             if api is None:
                 return _no_such_api()
             if api.built_in:
@@ -128,7 +128,7 @@ class Apis:
             if problem := _refuse_visibility(transaction, actor, changed.visibility):
                 return problem
             apis.update(connection, changed)
-            transaction.announce(Change("api", api_id), now)
+            transaction.announce(Change("api", api_id, now))
             return changed
 
         return await self._database.write(job)

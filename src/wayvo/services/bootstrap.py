@@ -93,7 +93,7 @@ async def found(database: Database, draw: Draw, digester: Digester, founding: Fo
         projects.insert(connection, project)
         apis.insert(connection, api)
         api_keys.insert(connection, key, digest, digester.fingerprint)
-        transaction.announce(Change("credential", digest.hex()), now)
+        transaction.announce(Change("credential", digest.hex(), now))
         return Founded(organization, owner, project, Issued(key, secret))
 
     return await database.write(job)
@@ -105,6 +105,6 @@ async def declare_own_scopes(database: Database, draw: Draw) -> None:
 
     def job(transaction: Transaction) -> None:
         if changed := apis.set_built_in_scopes(transaction.connection, OWN_AUDIENCE, OWN_SCOPES):
-            transaction.announce(Change("api", changed), now)
+            transaction.announce(Change("api", changed, now))
 
     await database.write(job)

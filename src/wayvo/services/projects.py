@@ -56,7 +56,7 @@ class Projects:
             if earlier := find_earlier(connection, actor, once, now) or keep(connection, actor, once, project, now):
                 return earlier
             projects.insert(connection, project)
-            transaction.announce(Change("project", project.id), now)
+            transaction.announce(Change("project", project.id, now))
             return project
 
         return await self._database.write(job)
@@ -90,14 +90,14 @@ class Projects:
         fields = {name: value for name in ("name", "description") if (value := getattr(command, name)) is not UNSET}
 
         def job(transaction: Transaction) -> Project | Problem:
-            project = projects.get(transaction.connection, actor.organization_id, project_id)
+            project = projects.get_for_update(transaction.connection, actor.organization_id, project_id)
             if project is None:
                 return _no_such_project()
             if project.archived_at is not None:
                 return ProjectArchived("An archived project does not change.")
             changed = replace(project, **fields)
             projects.update(transaction.connection, changed)
-            transaction.announce(Change("project", project_id), now)
+            transaction.announce(Change("project", project_id, now))
             return changed
 
         return await self._database.write(job)
@@ -109,14 +109,14 @@ class Projects:
         now = self._draw.clock()
 
         def job(transaction: Transaction) -> Project | Problem:
-            project = projects.get(transaction.connection, actor.organization_id, project_id)
+            project = projects.get_for_update(transaction.connection, actor.organization_id, project_id)
             if project is None:
                 return _no_such_project()
             if project.archived_at is not None:
                 return project
             archived = replace(project, archived_at=now)
             projects.update(transaction.connection, archived)
-            transaction.announce(Change("project", project_id), now)
+            transaction.announce(Change("project", project_id, now))
             return archived
 
         return await self._database.write(job)

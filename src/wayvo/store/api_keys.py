@@ -47,6 +47,13 @@ def get(connection: Connection, organization_id: str, key_id: str) -> ApiKey | N
     return None if row is None else _to_model(row)
 
 
+def get_for_update(connection: Connection, organization_id: str, key_id: str) -> ApiKey | None:
+    """Return a key of the organization and keep others from changing it until the transaction ends."""
+    statement = select(*_MODEL_COLUMNS).where(api_keys.c.id == key_id, api_keys.c.organization_id == organization_id)
+    row = connection.execute(statement.with_for_update()).first()
+    return None if row is None else _to_model(row)
+
+
 def digest_of(connection: Connection, key_id: str) -> bytes:
     """Return the digest under which a key is stored."""
     digest: bytes = connection.execute(select(api_keys.c.digest).where(api_keys.c.id == key_id)).scalar_one()

@@ -31,6 +31,13 @@ def get(connection: Connection, organization_id: str, api_id: str) -> Api | None
     return None if row is None else _to_model(row)
 
 
+def get_for_update(connection: Connection, organization_id: str, api_id: str) -> Api | None:
+    """Return an API that the organization sees and keep others from changing it until the transaction ends."""
+    statement = select(apis).where(apis.c.id == api_id, _visible_to(organization_id))
+    row = connection.execute(statement.with_for_update()).first()
+    return None if row is None else _to_model(row)
+
+
 def by_audience(connection: Connection, organization_id: str, audiences: Collection[str]) -> dict[str, Api]:
     """Return those of the named APIs that the organization sees."""
     statement = select(apis).where(apis.c.audience.in_(audiences), _visible_to(organization_id))

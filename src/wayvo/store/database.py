@@ -7,7 +7,6 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from wayvo.core.change import Change
-from wayvo.store.tables import outbox
 
 T = TypeVar("T")
 
@@ -23,9 +22,8 @@ class Transaction:
     connection: Connection
     changes: list[Change] = field(default_factory=list)
 
-    def announce(self, change: Change, now_us: int) -> None:
-        """Tell every cache of ``change``, by an outbox row here and by the bus after the commit."""
-        self.connection.execute(outbox.insert(), {"kind": change.kind, "subject": change.subject, "created_at": now_us})
+    def announce(self, change: Change) -> None:
+        """Tell every cache of ``change``: by an outbox row in this transaction, and by the bus after its commit."""
         self.changes.append(change)
 
 

@@ -28,6 +28,13 @@ def get(connection: Connection, organization_id: str, project_id: str) -> Projec
     return None if row is None else _to_model(row)
 
 
+def get_for_update(connection: Connection, organization_id: str, project_id: str) -> Project | None:
+    """Return a project of the organization and keep others from changing it until the transaction ends."""
+    statement = select(projects).where(projects.c.id == project_id, projects.c.organization_id == organization_id)
+    row = connection.execute(statement.with_for_update()).first()
+    return None if row is None else _to_model(row)
+
+
 def page(connection: Connection, organization_id: str, after: Position | None, limit: int) -> Page[Project]:
     """Return a page of the organization's projects, the newest first."""
     statement = select(projects).where(projects.c.organization_id == organization_id)

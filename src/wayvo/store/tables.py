@@ -215,6 +215,7 @@ outbox: Final = Table(
     "outbox",
     metadata,
     Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("node", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

@@ -54,5 +54,13 @@ def beyond(giver: Access, wanted: Access, *, owned_audiences: frozenset[str]) ->
 
 def added(before: Access, after: Access) -> dict[str, tuple[str, ...]]:
     """Return what ``after`` gives that ``before`` did not cover."""
-    widened = {audience: tuple(not_covered(patterns, before.get(audience, ()))) for audience, patterns in after.items()}
-    return {audience: patterns for audience, patterns in widened.items() if patterns}
+    widened: dict[str, tuple[str, ...]] = {}
+    for audience, patterns in after.items():
+        had = before.get(audience, ())
+        more = not_covered(patterns, had)
+        # As in effective_scopes: a wildcard need not have been the authority that the name itself is.
+        if VERIFY in patterns and VERIFY not in had and VERIFY not in more:
+            more.append(VERIFY)
+        if more:
+            widened[audience] = tuple(more)
+    return widened

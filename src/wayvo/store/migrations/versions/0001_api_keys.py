@@ -44,6 +44,7 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("sequence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("node", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),

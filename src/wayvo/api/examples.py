@@ -1,0 +1,121 @@
+"""Examples for the OpenAPI document: what to send, and what comes back."""
+
+from typing import Any, Final
+
+import msgspec
+
+from wayvo.api.health import Health, Readiness
+from wayvo.api.schemas.api_keys import ApiKeyView, IssuedApiKeyView, PredecessorView, RotatedApiKeyView
+from wayvo.api.schemas.organizations import ApiScopeBody, ApiView, ProjectView, UserView
+from wayvo.api.schemas.whoami import CredentialView, NamedView, WhoamiView
+from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.actor import Principal
+from wayvo.core.credentials.format import Mode
+
+_ORGANIZATION: Final = "org_06fsbc4rvpv0e8k2q1m5n9t7d4"
+_PROJECT: Final = "prj_06fsbc4rvpv0f2h6r8s3u1c9k0"
+_KEY: Final = "key_06fsbc4rvpv0gl7t4b2e8j6m1q"
+_OLD_KEY: Final = "key_06fqk2v8dpv0hc5n1r9t3u7e2s"
+_CREATOR: Final = "key_06fsbc4rvpv0ii3m8d6k4q2b7v"
+_SCOPES: Final = ("projects:read", "users:read")
+_MADE: Final = "2026-11-24T12:00:00Z"
+
+REQUESTS: Final[dict[str, dict[str, Any]]] = {
+    "createApiKey": {"name": "Billing service", "scopes": ["users:read", "projects:read"]},
+    "changeApiKey": {"name": "Billing service, EU", "metadata": {"team": "payments"}},
+    "rotateApiKey": {"overlap_seconds": 3600},
+    "revokeApiKey": {"reason": "Leaked in a build log"},
+    "createProject": {"name": "Billing", "description": "Invoices and payments."},
+    "changeProject": {"name": "Billing and invoices"},
+    "registerApi": {
+        "audience": "https://orders.example.com",
+        "name": "Orders",
+        "scopes": [
+            {"name": "orders:read", "description": "See orders."},
+            {"name": "orders:write", "description": "Place and cancel orders."},
+        ],
+    },
+    "changeApi": {"description": "What customers order."},
+}
+"""A body to send, by operation id."""
+
+_API_KEY: Final = ApiKeyView(
+    id=_KEY,
+    organization_id=_ORGANIZATION,
+    project_id=_PROJECT,
+    name="Billing service",
+    description="",
+    mode=Mode.LIVE,
+    status="active",
+    principal=Principal("service_account", _PROJECT),
+    access={OWN_AUDIENCE: _SCOPES},
+    scopes=_SCOPES,
+    allowed_networks=(),
+    metadata={},
+    prefix="wv_live",
+    last_four="aB3x",
+    created_at=_MADE,
+    created_by=_CREATOR,
+    expires_at=None,
+    revoked_at=None,
+    revocation_reason=None,
+    last_used_at=None,
+    last_used_network=None,
+    predecessor_id=None,
+    successor_id=None,
+)
+_SHOWN: Final = {name: getattr(_API_KEY, name) for name in ApiKeyView.__struct_fields__}
+
+_VIEWS: Final[tuple[msgspec.Struct, ...]] = (
+    _API_KEY,
+    IssuedApiKeyView(**_SHOWN, api_key="YOUR_NEW_API_KEY"),
+    RotatedApiKeyView(
+        **{**_SHOWN, "predecessor_id": _OLD_KEY},
+        api_key="YOUR_NEW_API_KEY",
+        predecessor=PredecessorView(
+            id=_OLD_KEY,
+            expires_at="2026-11-24T13:00:00Z",
+            last_used_at="2026-11-24T11:58:12.402113Z",
+            last_used_network="203.0.113.7",
+        ),
+    ),
+    ProjectView(
+        id=_PROJECT,
+        organization_id=_ORGANIZATION,
+        name="Billing",
+        description="Invoices and payments.",
+        status="active",
+        created_at=_MADE,
+        archived_at=None,
+    ),
+    UserView(
+        id="usr_06fsbc4rvpv0jp9c7h5l3n1t8f", email="ada@example.com", name="Ada", role="owner", created_at=_MADE
+    ),
+    ApiView(
+        id="api_06fsbc4rvpv0ks1e3g5i7k9m2o",
+        organization_id=_ORGANIZATION,
+        audience="https://orders.example.com",
+        name="Orders",
+        description="",
+        scopes=(
+            ApiScopeBody(name="orders:read", description="See orders."),
+            ApiScopeBody(name="orders:write", description="Place and cancel orders."),
+        ),
+        visibility="private",
+        built_in=False,
+        created_at=_MADE,
+    ),
+    WhoamiView(
+        credential=CredentialView(id=_KEY, kind="api_key", name="Billing service", mode=Mode.LIVE, expires_at=None),
+        principal=Principal("service_account", _PROJECT),
+        organization=NamedView(id=_ORGANIZATION, name="My organization"),
+        project=NamedView(id=_PROJECT, name="Default"),
+        access={OWN_AUDIENCE: _SCOPES},
+        scopes=_SCOPES,
+    ),
+    Health("ok"),
+    Readiness("ready", "ok", 0),
+)
+
+VIEWS: Final[dict[str, Any]] = {type(view).__name__: msgspec.to_builtins(view) for view in _VIEWS}
+"""An answer, by the name of its schema."""
