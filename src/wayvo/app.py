@@ -1,32 +1,31 @@
-"""The composition root: from settings to one ASGI application, and nothing global."""
+"""The composition root: from an open installation to one ASGI application, and nothing global."""
 
-import os
+import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 from wayvo.api.application import create_api
 from wayvo.api.health import Readiness
-from wayvo.bus.local import LocalBus
-from wayvo.core.credentials.digest import Digester, RootSecret
+from wayvo.bus.follower import Follower
+from wayvo.bus.postgres import listen
 from wayvo.core.credentials.format import prefixes_of
-from wayvo.core.credentials.record import CredentialRecords
-from wayvo.core.instants import Clock
 from wayvo.core.networks import compile_networks
 from wayvo.core.paging import Cursors
 from wayvo.edge.access_log import AccessLog
 from wayvo.edge.asgi import Application
 from wayvo.edge.dispatch import Dispatch
+from wayvo.edge.metrics import Sources, serve_metrics
 from wayvo.edge.request_id import RequestId
 from wayvo.edge.security_headers import SecurityHeaders
 from wayvo.gate.asgi import Lane
+from wayvo.gate.forward_auth import NOBODY, ForwardAuthHandler
 from wayvo.gate.forward_auth import PATH as FORWARD_AUTH
-from wayvo.gate.forward_auth import ForwardAuthHandler
 from wayvo.gate.openapi import doors
 from wayvo.gate.verify import MAX_BODY_BYTES, VerifyHandler
 from wayvo.gate.wire import Problems
+from wayvo.installation import AnyDatabase, Installation
 from wayvo.jobs.last_uses import store_last_uses
 from wayvo.jobs.runner import Job, running
 from wayvo.jobs.sweep import sweep
@@ -34,17 +33,15 @@ from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
 from wayvo.services.bootstrap import declare_own_scopes
 from wayvo.services.directory import Services
-from wayvo.services.draw import Draw, Entropy
 from wayvo.services.lists import Lister
 from wayvo.services.projects import Projects
 from wayvo.services.users import Users
 from wayvo.services.whoami import Whoami
-from wayvo.settings import Settings
-from wayvo.store import credentials, installation, organizations
-from wayvo.store.data_folder import DataFolder
-from wayvo.store.database import Database, DatabaseBusy, DatabaseUnavailable, Transaction
-from wayvo.store.schema import migrate
-from wayvo.store.sqlite import SqliteDatabase, create_sqlite_engine
+from wayvo.settings import Bind, Settings
+from wayvo.store import organizations
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
+from wayvo.store.engines import server_address
+from wayvo.store.sources import StoredCredentials, StoredOutbox
 from wayvo.verify.cache import Cache
 from wayvo.verify.cells import Cells
 from wayvo.verify.filler import Filler
@@ -54,68 +51,15 @@ from wayvo.verify.snapshot import Compiler
 
 LAST_USES_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 60.0
-
-
-class WrongSecret(Exception):
-    """The database was digested under another root secret; the message says what to do."""
-
-
-def wall_clock() -> int:
-    """Return the present in microseconds."""
-    return time.time_ns() // 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """An open database with what belongs to it."""
-
-    database: SqliteDatabase
-    bus: LocalBus
-    draw: Draw
-    root: RootSecret
-    digester: Digester
-    retired: tuple[Digester, ...]
-    brands: tuple[str, ...]
-
-    async def is_empty(self) -> bool:
-        """Say whether nobody has founded it yet."""
-        return await self.database.read(organizations.is_empty)
+STALE_SECONDS: Final = 5.0
+"""A node that has not known for so long what the others changed does not decide (unless the operator chose so)."""
 
 
 @asynccontextmanager
-async def open_installation(
-    settings: Settings, *, is_server: bool, clock: Clock = wall_clock, entropy: Entropy = os.urandom
-) -> AsyncIterator[Installation]:
-    """Open the database that ``settings`` name: lock it for a server, migrate it, check the root secret."""
-    folder = DataFolder(settings.data_dir)
-    with ExitStack() as stack:
-        if is_server:
-            stack.enter_context(folder.lock())
-        root = _root_secret(settings, folder, entropy)
-        engine = create_sqlite_engine(settings.database_path, "BEGIN IMMEDIATE")
-        migrate(engine)
-        bus = LocalBus()
-        database = SqliteDatabase(settings.database_path, bus.publish, node=entropy(8).hex())
-        try:
-            draw = Draw(clock, entropy, settings.key_prefix)
-            retired_roots = [RootSecret(secret.reveal()) for secret in settings.retired_secret_keys]
-            in_use = await _adopt_secret(database, root, retired_roots, clock())
-            yield Installation(
-                database=database,
-                bus=bus,
-                draw=draw,
-                root=root,
-                digester=Digester(root),
-                retired=tuple(Digester(old) for old in retired_roots if old.fingerprint in in_use),
-                brands=await _register_brand(database, settings.key_prefix, clock()),
-            )
-        finally:
-            await database.close()
-
-
-@asynccontextmanager
-async def open_application(installation: Installation, settings: Settings) -> AsyncIterator[Application]:
-    """Put the application together on an open installation, with its jobs running."""
+async def open_application(
+    installation: Installation, settings: Settings, *, worker: int = 0
+) -> AsyncIterator[Application]:
+    """Put the application together on an open installation, with its jobs running; ``worker`` counts its processes."""
     database, draw = installation.database, installation.draw
     await declare_own_scopes(database, draw)
     trusted = compile_networks(settings.trusted_proxies)
@@ -123,16 +67,23 @@ async def open_application(installation: Installation, settings: Settings) -> As
     cells = Cells()
     cache = Cache(cells, settings.cache_credentials)
     installation.bus.subscribe(cache.apply)
+    follower = Follower(StoredOutbox(database), cache.apply, installation.node, time.monotonic)
+    await follower.start()
+    serves_stale = settings.stale_policy == "serve_stale"
     meter = Meter()
     verifier = Verifier(
         prefixes=frozenset().union(*(prefixes_of(brand) for brand in installation.brands)),
         digester=installation.digester,
         cache=cache,
         filler=Filler(
-            _Stored(database, installation.digester.fingerprint), cache, Compiler(cells), installation.retired
+            StoredCredentials(database, installation.digester.fingerprint),
+            cache,
+            Compiler(cells),
+            installation.retired,
         ),
         meter=meter,
         clock=draw.clock,
+        may_trust=lambda: serves_stale or follower.silence_seconds < STALE_SECONDS,
     )
 
     lister = Lister(database, Cursors(installation.root.subkey("cursors")))
@@ -146,11 +97,12 @@ async def open_application(installation: Installation, settings: Settings) -> As
     )
 
     async def probe() -> Readiness:
+        silence = round(follower.silence_seconds, 3)
         try:
             await database.read(organizations.is_empty)
         except (DatabaseBusy, DatabaseUnavailable):
-            return Readiness("not_ready", "unavailable", database.waiting_writes)
-        return Readiness("ready", "ok", database.waiting_writes)
+            return Readiness("not_ready", "unavailable", database.waiting_writes, silence)
+        return Readiness("ready" if verifier.may_trust() else "not_ready", "ok", database.waiting_writes, silence)
 
     api = create_api(
         services=services,
@@ -161,7 +113,7 @@ async def open_application(installation: Installation, settings: Settings) -> As
         doors=doors(),
     )
     problems = Problems(settings.public_url)
-    forward_auth = Lane(ForwardAuthHandler(verifier, problems, trusted), verifier, problems, max_body_bytes=None)
+    forward_auth = Lane(ForwardAuthHandler(verifier, problems, trusted), verifier, problems, always=NOBODY)
     verify = Lane(VerifyHandler(verifier, problems, trusted), verifier, problems, max_body_bytes=MAX_BODY_BYTES)
     dispatch = Dispatch({"/v1/verify": verify}, {FORWARD_AUTH: forward_auth}, api)  # type: ignore[arg-type] # Litestar's own ASGI types
     application = SecurityHeaders(
@@ -172,55 +124,47 @@ async def open_application(installation: Installation, settings: Settings) -> As
         Job("store last uses", LAST_USES_SECONDS, lambda: store_last_uses(database, meter)),
         Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
     )
-    async with running(jobs):
-        yield RequestId(application, draw.entropy, trusted)
+    metrics = _metrics(database, cache, meter, follower)
+    async with _following(follower, settings), running(jobs):
+        with _serving_metrics(metrics, settings.metrics_bind, worker):
+            yield RequestId(application, draw.entropy, trusted)
 
 
-class _Stored:
-    """The database as verification wants it (:class:`wayvo.verify.filler.Source`)."""
-
-    def __init__(self, database: Database, secret: str) -> None:
-        self._database = database
-        self._secret = secret
-
-    async def find(self, digests: Collection[bytes]) -> CredentialRecords:
-        return await self._database.read(lambda connection: credentials.find(connection, digests))
-
-    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
-        def job(transaction: Transaction) -> None:
-            for old, new in digests:
-                credentials.move_digest(transaction.connection, old, new, self._secret)
-
-        await self._database.write(job)
+@asynccontextmanager
+async def _following(follower: Follower, settings: Settings) -> AsyncIterator[None]:
+    """Hear of other processes' changes for as long as the context lasts."""
+    tasks = [asyncio.create_task(follower.run(), name="follow the outbox")]
+    if not settings.is_on_sqlite:
+        address = server_address(settings.resolved_database_url)
+        tasks.append(asyncio.create_task(listen(address, follower.wake), name="listen"))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _root_secret(settings: Settings, folder: DataFolder, entropy: Entropy) -> RootSecret:
-    if settings.secret_key is not None:
-        return RootSecret(settings.secret_key.reveal())
-    return RootSecret(folder.secret(entropy, may_create=not settings.database_path.exists()))
+def _metrics(database: AnyDatabase, cache: Cache, meter: Meter, follower: Follower) -> Sources:
+    return Sources(
+        decisions=lambda: {str(code): count for code, count in meter.decisions.items()},
+        cache_entries=lambda: {"known": len(cache), "absent": cache.absent_count},
+        cache_lookups=lambda: {"hit": cache.hits, "miss": cache.misses},
+        waiting_writes=lambda: database.waiting_writes,
+        commits=lambda: (database.statistics.commits, database.statistics.seconds),
+        committed_jobs=lambda: database.statistics.jobs,
+        bus_silence_seconds=lambda: follower.silence_seconds,
+    )
 
 
-async def _adopt_secret(
-    database: Database, root: RootSecret, retired: Sequence[RootSecret], now_us: int
-) -> frozenset[str]:
-    """Check that every digest's secret is at hand; return the fingerprints of those that digests are under."""
-    known = {root.fingerprint, *(old.fingerprint for old in retired)}
-
-    def job(transaction: Transaction) -> frozenset[str]:
-        connection = transaction.connection
-        recorded = installation.secret_fingerprint(connection)
-        in_use = credentials.secrets_in_use(connection)
-        if lost := ({recorded} - {None} | in_use) - known:
-            raise WrongSecret(
-                f"Credentials are stored under the root secret {', '.join(sorted(map(str, lost)))}; the one given is "
-                f"{root.fingerprint}. Give the right WAYVO_SECRET_KEY, or the earlier one in WAYVO_RETIRED_SECRET_KEYS."
-            )
-        if recorded != root.fingerprint:
-            installation.set_secret_fingerprint(connection, root.fingerprint, now_us)
-        return in_use
-
-    return await database.write(job)
-
-
-async def _register_brand(database: Database, brand: str, now_us: int) -> tuple[str, ...]:
-    return await database.write(lambda transaction: installation.register_brand(transaction.connection, brand, now_us))
+@contextmanager
+def _serving_metrics(sources: Sources, bind: Bind | None, worker: int) -> Iterator[None]:
+    if bind is None:
+        yield
+        return
+    server = serve_metrics(sources, bind.host, bind.port + worker)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,8 +15,9 @@ import uvicorn
 
 from tests.harness.clock import TurnedClock
 from tests.harness.leaks import leaked
-from wayvo.app import Installation, open_application, open_installation
+from wayvo.app import open_application
 from wayvo.cli.founding import found_installation
+from wayvo.installation import Installation, open_installation
 from wayvo.services.bootstrap import Founded
 from wayvo.settings import Settings, load
 
@@ -33,9 +35,10 @@ def free_port() -> int:
 class Client(httpx.Client):
     """An HTTP client that fails the test when a problem document shows a key."""
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, tls: ssl.SSLContext | None = None) -> None:
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        super().__init__(base_url=url, headers=headers, timeout=30, event_hooks={"response": [_refuse_leaks]})
+        hooks = {"response": [_refuse_leaks]}
+        super().__init__(base_url=url, headers=headers, timeout=30, event_hooks=hooks, verify=tls or True)
 
 
 def _refuse_leaks(response: httpx.Response) -> None:
@@ -127,7 +130,14 @@ class RunningServer:
             )
             async with open_application(installation, settings) as application:
                 config = uvicorn.Config(
-                    application, port=port, http="httptools", lifespan="off", log_config=None, access_log=False
+                    application,
+                    port=port,
+                    http="httptools",
+                    lifespan="off",
+                    log_config=None,
+                    access_log=False,
+                    proxy_headers=False,
+                    server_header=False,
                 )
                 self._server = _Server(config, self._ready)
                 await self._server.serve()

@@ -113,6 +113,7 @@ def test_a_replayed_creation_has_no_secret_to_print_and_ends_in_a_conflict_that_
     run = wayvo("keys", "create", "--name", "deploy", "--idempotency-key", "once")
     assert (run.exit_code, run.stdout) == (6, "")
     assert f"wayvo keys rotate {KEY_ID}" in run.stderr
+    assert "Created" not in run.stderr
     run = wayvo("keys", "create", "--name", "deploy", "--idempotency-key", "once", "--json")
     assert (run.exit_code, json.loads(run.stdout)["replayed"]) == (0, True)
 
@@ -223,7 +224,7 @@ def test_show_tells_when_and_from_where_a_key_was_last_used(server: CannedServer
     run = wayvo("keys", "show", KEY_ID)
     assert "7 minutes ago" in run.stdout
     assert "from 10.1.2.0/24" in run.stdout
-    assert all(text in run.stdout for text in ("10.0.0.0/8", "team=ops", "never", "Access to urn:wayvo:management"))
+    assert all(text in run.stdout for text in ("10.0.0.0/8", "team=ops", "never", "users:read on urn:wayvo:management"))
 
 
 def test_show_with_json_keeps_times_exact(server: CannedServer, wayvo: Wayvo) -> None:

@@ -57,6 +57,12 @@ def test_every_refusal_has_its_exit_code_and_is_told_on_stderr(
     ]
 
 
+def test_a_fault_of_one_field_is_told_once(server: CannedServer, wayvo: Wayvo) -> None:
+    faults = [{"field": "name", "message": "too long"}]
+    server.answers("GET", "/v1/whoami", problem("invalid_field", 422, "name: too long", errors=faults), status=422)
+    assert wayvo("whoami").stderr.count("name: too long") == 1
+
+
 def test_a_server_that_cannot_be_reached_is_named() -> None:
     with canned_server() as gone:
         pass
@@ -240,8 +246,21 @@ def test_a_locale_without_the_letters_of_a_name_is_no_reason_to_fail(server: Can
     run = wayvo.program("keys", "list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert run.returncode == 0, run.stderr
     assert "Zo\\xeb" in run.stdout
-    run = wayvo.program("keys", "list", "--json", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+
+
+def test_json_is_utf_8_in_every_locale(server: CannedServer, wayvo: Wayvo) -> None:
+    server.answers("GET", "/v1/api-keys", page(api_key(name="Zoë 鍵")))
+    run = wayvo.program("keys", "list", "--json", PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
     assert json.loads(run.stdout)[0]["name"] == "Zoë 鍵"
+
+
+def test_a_full_disk_is_told_in_a_sentence(server: CannedServer, wayvo: Wayvo) -> None:
+    server.answers("GET", "/v1/api-keys", page(api_key()))
+    for arguments in (["keys", "list"], ["keys", "list", "--json"]):
+        command, variables = wayvo.prepared(*arguments)
+        with Path("/dev/full").open("w") as full:
+            run = subprocess.run(command, env=variables, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (run.returncode, run.stderr) == (1, "Error: There is no space left on the device.\n")
 
 
 def test_a_secret_in_a_pipe_comes_without_anything_else(server: CannedServer, wayvo: Wayvo) -> None:
@@ -298,7 +317,7 @@ def test_a_command_of_the_server_is_an_ordinary_command_once_it_is_used(
 def test_the_help_lists_every_command(wayvo: Wayvo) -> None:
     listed = wayvo("--help").stdout
     names = [name for name, _, _ in SERVER_COMMANDS]
-    assert names == ["quickstart", "serve", "init", "migrate"]
+    assert names == ["quickstart", "serve", "init", "operator-key", "migrate", "backup", "restore", "copy"]
     assert all(re.search(rf"│ {name} ", listed) for name in [*names, "keys", "whoami", "users", "projects", "apis"])
 
 

@@ -18,9 +18,11 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
     [
         (timedelta(0), "just now"),
         (timedelta(seconds=-59), "just now"),
-        (timedelta(seconds=59), "in less than a minute"),
+        (timedelta(seconds=59.9), "in less than a minute"),
         (timedelta(minutes=-1), "1 minute ago"),
-        (timedelta(minutes=59, seconds=59), "in 59 minutes"),
+        (timedelta(minutes=59, seconds=29), "in 59 minutes"),
+        (timedelta(minutes=59, seconds=59), "in 1 hour"),
+        (timedelta(days=29, hours=23, minutes=59, seconds=59), "in 30 days"),
         (timedelta(hours=1), "in 1 hour"),
         (timedelta(hours=-47), "47 hours ago"),
         (timedelta(days=2), "in 2 days"),

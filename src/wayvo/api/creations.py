@@ -10,12 +10,13 @@ from litestar.datastructures import ResponseHeader
 
 from wayvo.api.refusals import Refused
 from wayvo.api.strict_request import StrictRequest
-from wayvo.core.errors import Problem
+from wayvo.core.errors import FieldError, InvalidRequest, Problem
 from wayvo.services.once import Once, Replayed
 
 Created = TypeVar("Created")
 View = TypeVar("View", bound=msgspec.Struct)
 
+HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotency-Replayed"
 REPLAY_HEADERS: Final = (
     ResponseHeader(
@@ -36,8 +37,10 @@ async def read_once(
     """
     if key is None:
         return None
+    if len(request.headers.getall(HEADER)) > 1:
+        raise Refused(InvalidRequest(f"{HEADER}: stands twice", (FieldError(HEADER, "stands twice"),)))
     request_digest = hashlib.blake2b(digest_size=32)
-    request_digest.update(f"{request.method} {request.url.path}\n".encode())
+    request_digest.update(f"{request.method} {request.scope['path']}\n".encode())
     request_digest.update(await request.body())
 
     def render(created: Any) -> bytes:

@@ -27,6 +27,7 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "revokeApiKey": {"reason": "Leaked in a build log"},
     "createProject": {"name": "Billing", "description": "Invoices and payments."},
     "changeProject": {"name": "Billing and invoices"},
+    "archiveProject": {},
     "registerApi": {
         "audience": "https://orders.example.com",
         "name": "Orders",
@@ -88,9 +89,7 @@ _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
         created_at=_MADE,
         archived_at=None,
     ),
-    UserView(
-        id="usr_06fsbc4rvpv0jp9c7h5l3n1t8f", email="ada@example.com", name="Ada", role="owner", created_at=_MADE
-    ),
+    UserView(id="usr_06fsbc4rvpv0jp9c7h5l3n1t8f", email="ada@example.com", name="Ada", role="owner", created_at=_MADE),
     ApiView(
         id="api_06fsbc4rvpv0ks1e3g5i7k9m2o",
         organization_id=_ORGANIZATION,
@@ -114,7 +113,7 @@ _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
         scopes=_SCOPES,
     ),
     Health("ok"),
-    Readiness("ready", "ok", 0),
+    Readiness(status="ready", database="ok", waiting_writes=0, bus_silence_seconds=0.25),
 )
 
 VIEWS: Final[dict[str, Any]] = {type(view).__name__: msgspec.to_builtins(view) for view in _VIEWS}

@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 from litestar import Controller, Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 
 from wayvo.api.authentication import PUBLIC
 
@@ -17,11 +18,15 @@ class Health(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """Whether the process can serve: the database answers, and its queue of writes moves."""
+    """Whether the process can serve: the database answers, and what other processes changed is known here.
+
+    ``bus_silence_seconds`` is how long ago it was; ``waiting_writes`` how many jobs wait for their commit.
+    """
 
     status: Literal["ready", "not_ready"]
     database: Literal["ok", "unavailable"]
     waiting_writes: int
+    bus_silence_seconds: float
 
 
 Probe = Callable[[], Awaitable[Readiness]]
@@ -38,7 +43,12 @@ class HealthController(Controller):
         """Answer as long as the process can."""
         return Health("ok")
 
-    @get("/readyz", summary="Can it serve?", operation_id="readyz")
+    @get(
+        "/readyz",
+        summary="Can it serve?",
+        operation_id="readyz",
+        responses={503: ResponseSpec(Readiness, description="The database can't be read.")},
+    )
     async def readyz(self, probe: NamedDependency[Probe]) -> Response[Readiness]:
         """Answer 200 if the database can be read, 503 if not."""
         readiness = await probe()

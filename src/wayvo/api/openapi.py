@@ -1,14 +1,18 @@
 """The OpenAPI document: what the framework knows of its routes, with the machine doors and every refusal added."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ControllerRouterHandler
 
 from wayvo import __version__
+from wayvo.api import examples
+from wayvo.api.refusal_codes import codes_by_status
 from wayvo.api.strict_request import StrictRequest
 from wayvo.core.errors import PROBLEM_BY_CODE
 
@@ -21,9 +25,21 @@ Send a credential as `Authorization: Bearer YOUR_API_KEY`. Whatever is refused i
 (RFC 9457) with a stable `code`, whose page stands at its `type`. Every answer has the header `X-Request-Id`.
 """
 
+_TAGS: Final = {
+    "API keys": "The whole life of a key: make, look, change, rotate, revoke.",
+    "Verification": "For APIs that are called with keys: whose is this one, and may it do that?",
+    "APIs": "The APIs that keys open, each named by its audience and declaring its scopes.",
+    "Projects": "What keys belong to, and speak for.",
+    "Users": "The members of the organization.",
+    "Identity": "What a credential learns of itself.",
+    "Operations": "For load balancers and supervisors.",
+    "Reference": "This reference, for programs and for people.",
+}
+
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
+_SCHEMAS: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_BODY_OPTIONAL: Final = ("rotateApiKey", "revokeApiKey")
+_BODY_OPTIONAL: Final = ("rotateApiKey", "revokeApiKey", "archiveProject")
 
 PROBLEM_SCHEMA: Final[Document] = {
     "type": "object",
@@ -57,6 +73,7 @@ PROBLEM_SCHEMA: Final[Document] = {
     ],
 }
 
+_SUCCESSES: Final = {"200": "Done.", "201": "Made, now or by an earlier request with the same `Idempotency-Key`."}
 _DESCRIPTIONS: Final = {
     400: "The request can't be read: its JSON, a header or a parameter is malformed.",
     401: "No valid credential; `WWW-Authenticate` says why.",
@@ -78,7 +95,7 @@ def describe(
     public_url: str,
 ) -> Document:
     """Return the document. ``doors`` are the machine doors' own ``paths`` and ``components``."""
-    config = OpenAPIConfig(title="Wayvo", version=__version__, description=_INTRODUCTION)
+    config = OpenAPIConfig(title="Wayvo", version=__version__, description=_INTRODUCTION, use_handler_docstrings=True)
     framework = Litestar(
         resources,
         request_class=StrictRequest,
@@ -88,14 +105,22 @@ def describe(
     )
     document = framework.openapi_schema.to_schema()
     document["servers"] = [{"url": public_url}]
+    document["tags"] = [{"name": name, "description": description} for name, description in _TAGS.items()]
     document["paths"] = {**doors["paths"], **document["paths"]}
     components = document.setdefault("components", {})
-    components["schemas"] = {**doors["components"], **components.get("schemas", {}), "Problem": PROBLEM_SCHEMA}
+    components["schemas"] = {
+        **doors["components"],
+        **components.get("schemas", {}),
+        **_schemas(framework),
+        "Problem": PROBLEM_SCHEMA,
+    }
     components["securitySchemes"] = {
         "credential": {"type": "http", "scheme": "bearer", "description": "An API key, such as `wv_live_…`."}
     }
     for path, _, operation in operations(document):
         _complete(path, operation)
+    for name, example in examples.VIEWS.items():
+        components["schemas"][name]["examples"] = [example]
     return document
 
 
@@ -107,48 +132,65 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
                 yield path, method, item[method]
 
 
-def query_parameters(document: Document) -> dict[tuple[str, str], frozenset[str]]:
-    """Return the names of each operation's query parameters, by method and path template."""
+def query_parameters(document: Document) -> dict[tuple[str, str], dict[str, str]]:
+    """Return the form (``integer``, ``date-time``, …) of each operation's query parameters, by method and path."""
     return {
-        (method.upper(), path): frozenset(
-            parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"
-        )
+        (method.upper(), path): {
+            parameter["name"]: _form(parameter["schema"])
+            for parameter in operation.get("parameters", ())
+            if parameter["in"] == "query"
+        }
         for path, method, operation in operations(document)
     }
 
 
-def problem_response(status: int) -> Document:
-    """Return the description of a refusal."""
-    return {"description": _DESCRIPTIONS[status], "content": {"application/problem+json": {"schema": _PROBLEM}}}
+def _form(schema: Document) -> str:
+    """Return a schema's format or type, of the first branch if it has several."""
+    branch: Document = next(iter(schema.get("oneOf") or schema.get("anyOf") or (schema,)))
+    return str(branch.get("format") or branch.get("type", ""))
+
+
+def problem_response(status: int, codes: Sequence[str]) -> Document:
+    """Return the description of a refusal with one of ``codes``."""
+    schema = {"allOf": [_PROBLEM, {"properties": {"code": {"enum": list(codes)}}}]}
+    return {"description": _DESCRIPTIONS[status], "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _schemas(framework: Litestar) -> Document:
+    """Return the schemas of what the handlers take and give: the framework's own lose the constraints inside unions."""
+    structs: dict[str, type[msgspec.Struct]] = {}
+    for route in framework.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            for field in (handler.parsed_data_field, handler.parsed_return_field):
+                for part in () if field is None else (field.annotation, *field.args):
+                    if isinstance(part, type) and issubclass(part, msgspec.Struct):
+                        structs[part.__name__] = part
+    _, schemas = msgspec.json.schema_components(structs.values(), ref_template=_SCHEMAS)
+    return schemas
 
 
 def _complete(path: str, operation: Document) -> None:
-    is_public = not path.startswith("/v1/")
-    if not is_public:
+    if path.startswith("/v1/"):
         operation["security"] = [{"credential": []}]
     operation.pop("deprecated", None)
     responses = operation["responses"]
-    for status in [status for status in responses if int(status) >= 400 and not _is_our_own(responses[status])]:
-        del responses[status]
-    for status in _refusals(path, operation, is_public=is_public):
-        responses.setdefault(str(status), problem_response(status))
-    if operation.get("operationId") in _BODY_OPTIONAL:
+    for success, description in _SUCCESSES.items():
+        if success in responses and responses[success]["description"] == HTTPStatus(int(success)).description:
+            responses[success]["description"] = description
+    for foreign in [status for status in responses if int(status) >= 400 and not _is_our_own(responses[status])]:
+        del responses[foreign]
+    for status, codes in codes_by_status(path, operation).items():
+        responses.setdefault(str(status), problem_response(status, codes))
+    if (body := examples.REQUESTS.get(operation["operationId"])) is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = body
+    for response in responses.values():
+        for header in response.get("headers", {}).values():
+            # The framework leaves it out, but OpenAPI wants a schema of every header.
+            header.setdefault("schema", {"type": "string"})
+    if operation["operationId"] in _BODY_OPTIONAL:
         operation["requestBody"]["required"] = False
 
 
 def _is_our_own(response: Document) -> bool:
     """Say whether a response was written down on purpose: the framework adds its own idea of errors."""
     return "HTTP Exception" not in str(response) and "Validation Exception" not in str(response)
-
-
-def _refusals(path: str, operation: Document, *, is_public: bool) -> list[int]:
-    statuses = [400, 500]
-    if not is_public:
-        statuses += [401, 403, 503]
-    if "{" in path:
-        statuses.append(404)
-    if "requestBody" in operation:
-        statuses += [413, 415, 422]
-        if path != "/v1/verify":
-            statuses.append(409)
-    return sorted(statuses)

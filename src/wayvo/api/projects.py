@@ -7,7 +7,13 @@ from litestar.params import FromPath, JSONBody
 from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
 from wayvo.api.refusals import unwrap
 from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Limit, List, to_list
-from wayvo.api.schemas.organizations import ChangeProjectBody, CreateProjectBody, ProjectView, project_view
+from wayvo.api.schemas.organizations import (
+    ArchiveProjectBody,
+    ChangeProjectBody,
+    CreateProjectBody,
+    ProjectView,
+    project_view,
+)
 from wayvo.api.strict_request import StrictRequest
 from wayvo.core.paging import DEFAULT_PAGE
 from wayvo.services.directory import Services
@@ -63,7 +69,11 @@ class ProjectsController(Controller):
 
     @post("/{project_id:str}/archive", summary="Archive a project", operation_id="archiveProject", status_code=200)
     async def archive(
-        self, request: StrictRequest, services: NamedDependency[Services], project_id: FromPath[str]
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        project_id: FromPath[str],
+        data: JSONBody[ArchiveProjectBody],
     ) -> ProjectView:
         """Close a project for good: all its keys are denied before this answer is sent. Needs `projects:write`."""
         return project_view(unwrap(await services.projects.archive(request.auth, project_id)))

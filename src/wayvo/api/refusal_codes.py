@@ -17,6 +17,7 @@ _GUARDED: Final = (
     "insufficient_scope",
     "overloaded",
     "storage_unavailable",
+    "unavailable",
 )
 _WITH_BODY: Final = ("malformed_json", "body_too_large", "unsupported_media_type", "invalid_field")
 _OF_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {

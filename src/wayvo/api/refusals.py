@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 from litestar import Request, Response
+from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, ValidationException
 
 from wayvo.core import problem_json
@@ -11,7 +12,6 @@ from wayvo.core.errors import (
     BodyTooLarge,
     FieldError,
     InternalError,
-    InvalidField,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -77,11 +77,16 @@ def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
     def unavailable(request: Request[Any, Any, Any], _: DatabaseUnavailable) -> Response[bytes]:
         return respond(request, StorageUnavailable("Nothing was changed. Try again in a moment."), {})
 
+    def failed(_: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
+        # Else the framework would answer in its own words, and nobody would hear of the failure.
+        raise exception
+
     return {
         Refused: refused,
         HTTPException: by_framework,
         DatabaseBusy: busy,
         DatabaseUnavailable: unavailable,
+        Exception: failed,
     }
 
 
@@ -94,18 +99,16 @@ def _from_framework(exception: HTTPException) -> Problem:
 
 
 def _invalid(exception: ValidationException) -> Problem:
+    """Return the refusal of parameters; bodies are judged before the framework sees them."""
     faults = []
-    in_body = False
     for found in exception.extra if isinstance(exception.extra, list) else []:
-        in_body = in_body or str(found.get("source", "")) == "body"
-        field, message = locate(str(found.get("message", "is invalid")), _key(found))
+        field, message = locate(str(found.get("message", "is invalid")), _shown(found))
         faults.append(FieldError(field, message))
     detail = "; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5]) or "The request is malformed."
-    return (InvalidField if in_body else InvalidRequest)(detail, tuple(faults))
+    return InvalidRequest(detail, tuple(faults))
 
 
-def _key(found: dict[str, Any]) -> str:
-    key = str(found.get("key") or "")
-    return (
-        "" if key == "data" else ".".join(shown_name(part) if part.isidentifier() else part for part in key.split("."))
-    )
+def _shown(found: dict[str, Any]) -> str:
+    """Return a parameter's name as the request has it: the framework tells the handler's."""
+    name = str(found.get("key") or "")
+    return name.replace("_", "-").title() if found.get("source") == ParamType.HEADER else shown_name(name)

@@ -53,7 +53,8 @@ def report(failure: Exception) -> ExitCode:
         case WayvoError():
             _say(f"Error: {failure.detail} [{failure.code}, HTTP {failure.status}]")
             for fault in failure.errors:
-                _say(f"  {fault.field}: {fault.message}")
+                if (line := f"{fault.field}: {fault.message}") != failure.detail:
+                    _say(f"  {line}")
             if failure.docs_url:
                 _say(f"  More: {failure.docs_url}")
             if failure.request_id:

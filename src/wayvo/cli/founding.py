@@ -2,7 +2,7 @@
 
 import asyncio
 
-from wayvo.app import Installation
+from wayvo.installation import Installation
 from wayvo.services.bootstrap import Founded, Founding, found
 from wayvo.services.passwords import hash_password
 

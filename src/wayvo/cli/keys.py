@@ -32,7 +32,6 @@ from wayvo.cli.options import (
     something_of,
     split_scopes,
 )
-from wayvo.cli.output import remark
 from wayvo.cli.session import connect
 from wayvo.cli.times import ahead, back, duration, now
 from wayvo.client import calls
@@ -93,10 +92,11 @@ def create_key(  # noqa: PLR0913 - an option each
     )
     with connect(ctx) as client:
         answer = client.send(calls.create_api_key(key, idempotency_key=idempotency_key(repeat_key)))
+    story = keys_view.about_creation(answer.value, now())
     if is_preset:
         scope_list = " ".join(STARTING_SCOPES)
-        remark(f"Without --scope or --access a key starts with {scope_list}; --no-scopes takes that away.")
-    keys_view.print_issued(answer, keys_view.about_creation(answer.value, now()), as_json=as_json)
+        story.append(f"Without --scope or --access a key starts with {scope_list}; --no-scopes takes that away.")
+    keys_view.print_issued(answer, story, as_json=as_json)
 
 
 @app.command("list")

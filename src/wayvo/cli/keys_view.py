@@ -68,20 +68,20 @@ def print_issued(answer: Answered[IssuedApiKey], story: Iterable[str], *, as_jso
     The story comes first, so that a secret that can't be written (a full disk) leaves its id behind, to revoke it.
     """
     key = answer.value
+    if key.api_key is None:
+        hint = f"{key.id} was made by the request that this one repeats, and its secret was shown then"
+        if not as_json:
+            raise CommandFailed(f"{hint}. wayvo keys rotate {key.id} makes a new one.", ExitCode.CONFLICT)
+        remark(f"{hint}.")
+        print_json(answer.raw)
+        return
     for line in story:
         remark(line)
-    if key.api_key is None:
-        hint = f"The secret of {key.id} was shown once, to the request that this one repeats"
-        remedy = f"wayvo keys rotate {key.id} makes a new one."
-        if not as_json:
-            raise CommandFailed(f"{hint}. {remedy}", ExitCode.CONFLICT)
-        remark(f"{hint}; {remedy}")
-    elif not as_json:
-        remark("The secret follows, this once. To use it with this command: export WAYVO_API_KEY=<the secret>")
     try:
         if as_json:
             print_json(answer.raw)
-        elif key.api_key is not None:
+        else:
+            remark("The secret follows, this once. To use it with this command: export WAYVO_API_KEY=<the secret>")
             typer.echo(key.api_key)
     except OSError as fault:
         raise CommandFailed(f"The secret can't be written ({fault.strerror}): revoke {key.id}, or rotate it.") from None

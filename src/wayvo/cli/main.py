@@ -24,7 +24,11 @@ SERVER_COMMANDS: Final = (
     ("quickstart", "wayvo.cli.quickstart", "Set up a server with a first key, and serve it."),
     ("serve", "wayvo.cli.serve", "Serve the API, until SIGTERM or Ctrl-C."),
     ("init", "wayvo.cli.init", "Set up an organization, its owner, a project and a key, unattended."),
+    ("operator-key", "wayvo.cli.operator_key", "Make a key that holds everything on Wayvo's own API."),
     ("migrate", "wayvo.cli.migrate", "Bring the database to this version's schema."),
+    ("backup", "wayvo.cli.backup", "Back up the database into a file, while the servers go on."),
+    ("restore", "wayvo.cli.restore", "Restore a backup into an empty database."),
+    ("copy", "wayvo.cli.copy", "Copy an installation to another database: from SQLite to PostgreSQL."),
 )
 """Name, module, help. The module is imported when the command is used; its function ``command`` is the command."""
 

@@ -21,7 +21,7 @@ IdempotencyKey = Annotated[
     typer.Option(
         "--idempotency-key",
         metavar="KEY",
-        help="Running the command again with the same KEY within 24 hours makes nothing new. Default: a fresh one.",
+        help="Repeating the same command with the same KEY within 24 hours makes nothing new. Default: a fresh one.",
     ),
 ]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")]

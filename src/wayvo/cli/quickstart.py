@@ -5,11 +5,11 @@ from typing import Final
 
 import typer
 
-from wayvo.app import Installation
 from wayvo.cli import serving
 from wayvo.cli.founding import found_installation
 from wayvo.cli.server_options import Bind, DataDir, read_settings
 from wayvo.core.access.permissions import STARTING_SCOPES, VERIFY
+from wayvo.installation import Installation
 from wayvo.settings import Settings
 
 _ORGANIZATION: Final = "My organization"

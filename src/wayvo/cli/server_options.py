@@ -21,14 +21,23 @@ BehindProxy = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="How many processes, on PostgreSQL [WAYVO_WORKERS].")
+]
 
-def read_settings(**overrides: str | bool | None) -> Settings:
-    """Return the settings, or leave with what is wrong with them."""
-    given = {name: str(value).lower() if isinstance(value, bool) else value for name, value in overrides.items()}
+
+def read_settings(*, is_server: bool = True, **overrides: str | int | None) -> Settings:
+    """Return the settings, or leave with what is wrong with them; how to listen matters to a server only."""
+    given = {name: _as_text(value) for name, value in overrides.items()}
     try:
-        settings = load(os.environ, given)
+        settings = load(os.environ, given, is_server=is_server)
     except SettingError as error:
         raise CommandFailed(str(error), ExitCode.USAGE) from None
     for variable in unknown_variables(os.environ):
         typer.echo(f"Warning: {variable} is not a setting of this version; see docs/settings.md.", err=True)
     return settings
+
+
+def _as_text(value: str | int | None) -> str | None:
+    """Return an option's value as its variable would have it."""
+    return str(value).lower() if isinstance(value, bool) else None if value is None else str(value)

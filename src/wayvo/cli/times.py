@@ -68,6 +68,8 @@ def relative(moment: datetime, present: datetime) -> str:
     """Return ``in 3 days`` or ``3 hours ago``, rounded down to the largest unit that fits."""
     seconds = int((moment - present).total_seconds())
     distance = abs(seconds)
+    if distance >= 60:
+        distance = (distance + 30) // 60 * 60  # so that a key made for 30 days is told to end in 30 days, not in 29
     for threshold, unit, name in _SCALE:
         if distance >= threshold:
             count = distance // unit

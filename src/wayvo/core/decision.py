@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Every outcome of a verification, in the order in which the judge looks."""
+    """Every outcome of a verification, in the order in which the judge looks; last, that it can't tell."""
 
     VALID = "valid"
     MALFORMED = "malformed"
@@ -15,3 +15,4 @@ class Code(StrEnum):
     WRONG_AUDIENCE = "wrong_audience"
     NETWORK_DENIED = "network_denied"
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    UNAVAILABLE = "unavailable"

@@ -126,6 +126,10 @@ class Overloaded(Problem):
     code, status, title = "overloaded", 503, "Too much to do at the moment"
 
 
+class Unavailable(Problem):
+    code, status, title = Code.UNAVAILABLE, 503, "No decision can be trusted at the moment"
+
+
 class StorageUnavailable(Problem):
     code, status, title = "storage_unavailable", 503, "The database can't be used at the moment"
 
@@ -159,6 +163,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     ProjectArchived,
     BuiltInApi,
     Overloaded,
+    Unavailable,
     StorageUnavailable,
     InternalError,
 )

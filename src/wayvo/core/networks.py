@@ -12,8 +12,11 @@ MAX_NETWORKS: Final = 50
 def parse_network(text: str) -> str | None:
     """Return the canonical form of a CIDR (or of one address, as /32 or /128), ``None`` if it is none.
 
-    Host bits must be zero: ``10.0.0.1/8`` is more likely a mistake than a wish for sixteen million addresses.
+    Host bits must be zero: ``10.0.0.1/8`` is more likely a mistake than a wish for sixteen million addresses. A zone
+    (``%eth0``) means something on one machine only.
     """
+    if "%" in text:
+        return None
     try:
         return str(_unmapped(ip_network(text, strict=True)))
     except ValueError:

@@ -14,6 +14,7 @@ from wayvo.core.errors import (
     NetworkDenied,
     Problem,
     RevokedCredential,
+    Unavailable,
     UnknownCredential,
     WrongAudience,
     WrongMode,
@@ -32,6 +33,7 @@ DENIALS: Final[dict[Code, Problem]] = {
     Code.WRONG_MODE: WrongMode("A test credential was sent where a live one is wanted, or the other way round."),
     Code.WRONG_AUDIENCE: WrongAudience("It holds no access to this API."),
     Code.NETWORK_DENIED: NetworkDenied("It may be used only from the networks that were named for it."),
+    Code.UNAVAILABLE: Unavailable("This node has lost touch with the others; what it knows may be out of date."),
     Code.INSUFFICIENT_SCOPE: InsufficientScope("It holds access to this API, but not every scope that is needed here."),
 }
 """What a denial says to whoever presented the credential."""

@@ -17,9 +17,12 @@ T = TypeVar("T")
 
 _ENUM: Final = "Invalid enum value "
 _OBJECT_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*?)`", re.DOTALL)
-_PATH: Final = re.compile(r" - at `(?:key in )?\$\.?(?P<path>.*)`$", re.DOTALL)
+_PATH: Final = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z-]*(_[A-Za-z-]+){0,4}")
+_URI: Final = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+")
+_LONG_RUN: Final = re.compile(r"\w{32}")
 _WHOLE_BODY: Final = "body"
+_MOST_DIGITS: Final = 100
 
 
 def loads(body: bytes) -> Any | MalformedJson | InvalidField:
@@ -29,7 +32,7 @@ def loads(body: bytes) -> Any | MalformedJson | InvalidField:
     except UnicodeDecodeError:
         return MalformedJson("The body is not UTF-8.")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
         # Both can only have come in as escapes: raw ones are no UTF-8 and no JSON.
         unwanted = _place_of_unwanted(value) if "\\u" in text else None
     except json.JSONDecodeError as error:
@@ -72,6 +75,11 @@ def shown_name(name: str) -> str:
     return name if _NAME.fullmatch(name) else "(a name that is not repeated here)"
 
 
+def shown_audience(audience: str) -> str:
+    """Return an audience as an answer may repeat it: what is no URI, or has a long word in it, could be a secret."""
+    return audience if _URI.fullmatch(audience) and not _LONG_RUN.search(audience) else "(not repeated here)"
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value: dict[str, Any] = {}
     for name, member in pairs:
@@ -79,6 +87,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"The name {shown_name(name)} stands twice in one object")
         value[name] = member
     return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("A number has too many digits")
+    return int(digits)
 
 
 def _constant(name: str) -> Any:
@@ -98,7 +112,8 @@ def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for name, member in value.items():
             yield path, name
-            yield from _strings(member, f"{path}.{name}" if path else name)
+            shown = shown_name(name)
+            yield from _strings(member, f"{path}.{shown}" if path else shown)
     elif isinstance(value, list):
         for index, member in enumerate(value):
             yield from _strings(member, f"{path}[{index}]")

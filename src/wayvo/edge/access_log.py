@@ -4,12 +4,13 @@ A path can hold a secret that somebody pasted into the wrong place; a template c
 failure can be caught: it becomes a 500 with the request's id, and its traceback shows no values.
 """
 
+import asyncio
 import time
 
 import structlog
 
 from wayvo.core import problem_json
-from wayvo.core.errors import InternalError
+from wayvo.core.errors import InternalError, Overloaded, Problem
 from wayvo.edge.asgi import ROUTE, Application, Message, Receive, Scope, Send, request_id_of
 
 _log = structlog.get_logger("wayvo.access")
@@ -40,7 +41,12 @@ class AccessLog:
         except Exception:  # noqa: BLE001 - the last place where a failure can be answered
             _log.exception("request failed", request_id=request_id_of(scope), route=_route(scope))
             if status == 0:
-                await self._answer_for_failure(scope, send_and_note)
+                await self._answer(InternalError("It has been logged under the request id."), scope, send_and_note)
+        except asyncio.CancelledError:
+            # The server is told to stop and has waited long enough; nothing awaits this request's task.
+            if status == 0:
+                stopping = "The server is being stopped. What was asked for may have been done."
+                await self._answer(Overloaded(stopping), scope, send_and_note)
         finally:
             client = scope.get("client")
             _log.info(
@@ -53,12 +59,13 @@ class AccessLog:
                 peer=client[0] if client else "",
             )
 
-    async def _answer_for_failure(self, scope: Scope, send: Send) -> None:
-        problem = InternalError("It has been logged under the request id.")
+    async def _answer(self, problem: Problem, scope: Scope, send: Send) -> None:
         body = problem_json.render(problem, self._public_url, request_id_of(scope))
         headers = [
             (b"content-type", problem_json.CONTENT_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+            *((name.lower().encode(), value.encode()) for name, value in problem_json.headers(problem).items()),
         ]
         await send({"type": "http.response.start", "status": problem.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

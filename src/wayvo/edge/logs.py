@@ -19,7 +19,9 @@ def configure(log_format: str, level: str) -> None:
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     if is_console:
         renderers: list[Any] = [
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback, pad_event_to=24)
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback, pad_event_to=24
+            )
         ]
     else:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

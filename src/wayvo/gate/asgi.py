@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from wayvo.core.decision import Code
 from wayvo.core.errors import BodyTooLarge, Overloaded, Problem, StorageUnavailable
+from wayvo.core.problem_json import DENIALS
 from wayvo.edge.asgi import BodyOverLimit, ClientGone, Receive, Scope, Send, read_body, request_id_of
-from wayvo.gate.wire import Answer, Handler, Problems, Request
+from wayvo.gate.wire import Answer, Handler, Headers, Problems, Request
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
 from wayvo.verify.handler import Loaded, Missing, Verifier
 
@@ -14,13 +16,25 @@ MAX_ROUNDS: Final = 4
 
 
 class Lane:
-    """One handler as an ASGI application. ``max_body_bytes`` ``None``: the body is not waited for."""
+    """One handler as an ASGI application.
 
-    def __init__(self, handler: Handler, verifier: Verifier, problems: Problems, max_body_bytes: int | None) -> None:
+    Without ``max_body_bytes`` no body is waited for; ``always`` are the headers that every answer of it has.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        verifier: Verifier,
+        problems: Problems,
+        *,
+        max_body_bytes: int | None = None,
+        always: Headers = (),
+    ) -> None:
         self._handler = handler
         self._verifier = verifier
         self._problems = problems
         self._max_body_bytes = max_body_bytes
+        self._always = always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
@@ -48,6 +62,8 @@ class Lane:
 
     async def _answer(self, request: Request) -> Answer:
         loaded: Loaded = {}
+        if not self._verifier.may_trust():
+            return self._refuse(DENIALS[Code.UNAVAILABLE], request)
         try:
             for _ in range(MAX_ROUNDS):
                 answer = self._handler(request, loaded)
@@ -61,7 +77,7 @@ class Lane:
         raise RuntimeError("a handler misses what was loaded for it")
 
     def _refuse(self, problem: Problem, request: Request) -> Answer:
-        return self._problems.answer(problem, request.request_id)
+        return self._problems.answer(problem, request.request_id, self._always)
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -24,7 +24,7 @@ from wayvo.verify.snapshot import Snapshot
 PATH: Final = "/v1/forward-auth"
 
 # Every answer carries every header, empty if need be: a proxy that copies them overwrites what the client made up.
-_NOBODY: Final = (
+NOBODY: Final = (
     (b"wayvo-organization-id", b""),
     (b"wayvo-project-id", b""),
     (b"wayvo-principal", b""),
@@ -46,17 +46,17 @@ class ForwardAuthHandler:
         """Answer from memory, or say what is missing."""
         presented = bearer(request.headers)
         if isinstance(presented, Problem):
-            return self._problems.answer(presented, request.request_id, _NOBODY)
+            return self._problems.answer(presented, request.request_id, NOBODY)
         known = self._verifier.look_up(presented, loaded)
         if isinstance(known, Missing):
             return known
         question = self._question(request)
         if isinstance(question, Problem):
-            return self._problems.answer(question, request.request_id, _NOBODY)
+            return self._problems.answer(question, request.request_id, NOBODY)
         decision = self._verifier.decide(known, question)
+        self._verifier.record(decision, question.address)
         if decision.code is not Code.VALID or decision.snapshot is None:
-            return self._problems.answer(DENIALS[decision.code], request.request_id, _NOBODY)
-        self._verifier.note_use(decision.snapshot, question.address)
+            return self._problems.answer(DENIALS[decision.code], request.request_id, NOBODY)
         return Answer(200, _identity(decision.snapshot, question.audience), b"")
 
     def _question(self, request: Request) -> Question | InvalidRequest:

@@ -19,6 +19,33 @@ _VERIFY: Final = (
     "status speaks of the asker, which needs the scope `credentials:verify` on the audience it asks about. A "
     "credential for none of the asker's audiences is `unknown`."
 )
+_VERDICT: Final = {
+    "valid": True,
+    "code": "valid",
+    "principal": {"type": "service_account", "id": "prj_06fsbc4rvpv0f2h6r8s3u1c9k0"},
+    "organization_id": "org_06fsbc4rvpv0e8k2q1m5n9t7d4",
+    "project_id": "prj_06fsbc4rvpv0f2h6r8s3u1c9k0",
+    "credential_id": "key_06fsbc4rvpv0gl7t4b2e8j6m1q",
+    "mode": "live",
+    "scopes": ["projects:read", "users:read"],
+    "rate_limits": [],
+    "expires_at": None,
+}
+_QUESTION: Final = {
+    "credential": "The credential to ask about, as it was presented.",
+    "audience": f"The API that is called; {OWN_AUDIENCE} if left out.",
+    "scopes": "The scopes that are needed.",
+    "mode": "The mode that is wanted: a test key is no yes to a live question.",
+    "ip": "The client's address, for a credential that is bound to networks.",
+}
+_SAID: Final = {
+    "valid": "Whether the credential may do what was asked.",
+    "code": "`valid`, or the first thing that is wrong.",
+    "principal": "Whom the credential speaks for.",
+    "scopes": "All that the credential holds for the audience.",
+    "rate_limits": "Empty in this version.",
+    "expires_at": "When it ends by itself; null if it does not.",
+}
 _FORWARD_AUTH: Final = (
     "A reverse proxy asks whether the request in its hands may pass: 200 with identity headers, 401 or 403 with a "
     "challenge. Any method is accepted and no body is read. The client's address is taken from `X-Forwarded-For` if "
@@ -30,6 +57,10 @@ def doors() -> dict[str, Any]:
     """Return the machine doors' ``paths`` and the ``components`` that they refer to."""
     _, components = msgspec.json.schema_components((VerifyRequest, VerifyAnswer), ref_template=_REF)
     components["VerifyRequest"]["examples"] = [{"credential": "THE_PRESENTED_API_KEY", "scopes": ["projects:read"]}]
+    components["VerifyAnswer"]["examples"] = [_VERDICT]
+    for name, descriptions in (("VerifyRequest", _QUESTION), ("VerifyAnswer", _SAID)):
+        for field, description in descriptions.items():
+            components[name]["properties"][field]["description"] = description
     return {
         "paths": {
             "/v1/verify": {
@@ -50,18 +81,27 @@ def doors() -> dict[str, Any]:
                     "tags": ["Verification"],
                     "description": _VERIFY,
                     "parameters": [
-                        _parameter("Wayvo-Credential", "The credential to ask about.", place="header", required=True),
+                        _parameter("Wayvo-Credential", _QUESTION["credential"], place="header", required=True),
                         *_wanted(),
-                        _parameter("ip", "The client's address, for a credential that is bound to networks."),
+                        _parameter("ip", _QUESTION["ip"]),
                     ],
                     "responses": dict(_ANSWER),
                 },
             },
-            "/v1/forward-auth": {"get": _forward_auth("forwardAuth", _wanted())},
+            "/v1/forward-auth": {"get": _forward_auth("forwardAuth", "May this request pass?", _wanted())},
             "/v1/forward-auth/{path}": {
                 "get": _forward_auth(
                     "forwardAuthBelow",
-                    [_parameter("path", "The original path, as Envoy appends it.", place="path", required=True)],
+                    "May it pass? With the original path",
+                    [
+                        _parameter(
+                            "path",
+                            "The original path, as Envoy appends it.",
+                            place="path",
+                            required=True,
+                            schema={"type": "string", "examples": ["orders/17"]},
+                        )
+                    ],
                 )
             },
         },
@@ -69,11 +109,11 @@ def doors() -> dict[str, Any]:
     }
 
 
-def _forward_auth(operation_id: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+def _forward_auth(operation_id: str, summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
     names = ("Organization-Id", "Project-Id", "Principal", "Credential-Id", "Mode", "Scopes")
     headers = {f"Wayvo-{name}": {"schema": {"type": "string"}} for name in names}
     return {
-        "summary": "May this request pass?",
+        "summary": summary,
         "operationId": operation_id,
         "tags": ["Verification"],
         "description": _FORWARD_AUTH,
@@ -85,9 +125,9 @@ def _forward_auth(operation_id: str, parameters: list[dict[str, Any]]) -> dict[s
 def _wanted() -> list[dict[str, Any]]:
     modes = {"type": "string", "enum": ["live", "test"], "default": "live"}
     return [
-        _parameter("audience", f"The API that is called; {OWN_AUDIENCE} if left out."),
+        _parameter("audience", _QUESTION["audience"]),
         _parameter("scopes", "The scopes that are needed, separated by spaces or commas."),
-        _parameter("mode", "The mode that is wanted.", schema=modes),
+        _parameter("mode", _QUESTION["mode"], schema=modes),
     ]
 
 

@@ -9,13 +9,14 @@ from typing import Annotated, Final
 import msgspec
 
 from wayvo.core.access.permissions import OWN_AUDIENCE, VERIFY
+from wayvo.core.access.scopes import is_scope
 from wayvo.core.actor import Principal
 from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
-from wayvo.core.errors import FieldError, InsufficientScope, InvalidRequest, MethodNotAllowed, Problem
+from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, InvalidRequest, MethodNotAllowed, Problem
 from wayvo.core.instants import format_instant
-from wayvo.core.networks import Networks, client_address
+from wayvo.core.networks import Networks, client_address, parse_address
 from wayvo.core.problem_json import DENIALS
 from wayvo.core.strict_json import decode, locate
 from wayvo.gate.query import parse_query
@@ -72,33 +73,40 @@ class VerifyHandler:
         if request.method not in ("GET", "POST"):
             refusal = MethodNotAllowed("Ask with POST, or with GET and the header Wayvo-Credential.")
             return self._problems.answer(refusal, request.request_id, ((b"allow", b"GET, POST"),))
+        verdict = self._verdict(request, loaded)
+        if isinstance(verdict, Missing):
+            return verdict
+        if isinstance(verdict, Problem):
+            return self._problems.answer(verdict, request.request_id)
+        return Answer(200, (JSON,), self._encoder.encode(verdict))
+
+    def _verdict(self, request: Request, loaded: Loaded) -> VerifyAnswer | Problem | Missing:
+        """Authenticate who asks, then read the question, then decide: a stranger's body is not even parsed."""
         presented = bearer(request.headers)
         if isinstance(presented, Problem):
-            return self._problems.answer(presented, request.request_id)
+            return presented
         asker = self._verifier.look_up(presented, loaded)
         if isinstance(asker, Missing):
             return asker
         address = client_address(request.peer, request.headers, self._trusted_proxies)
         decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
         if decision.code not in (Code.VALID, Code.WRONG_AUDIENCE):
-            return self._problems.answer(DENIALS[decision.code], request.request_id)
-        question = _from_query(request) if request.method == "GET" else decode(request.body, VerifyRequest)
+            return DENIALS[decision.code]
+        question = _from_query(request) if request.method == "GET" else _from_body(request)
         if isinstance(question, Problem):
-            return self._problems.answer(question, request.request_id)
+            return question
         decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address))
         if decision.code is not Code.VALID or decision.snapshot is None:
-            return self._problems.answer(_refusal(decision.code, question.audience), request.request_id)
-        known = self._verifier.look_up(
-            question.credential.encode(), loaded, fresh=request.header(b"cache-control") == b"no-cache"
-        )
+            return _refusal(decision.code)
+        is_distrustful = request.header(b"cache-control") == b"no-cache"
+        known = self._verifier.look_up(question.credential.encode(), loaded, fresh=is_distrustful)
         if isinstance(known, Missing):
             return known
         self._verifier.note_use(decision.snapshot, address)
         asked = Question(question.audience, question.scopes, question.mode, question.ip)
         verdict = self._verifier.decide_for(decision.snapshot, known, asked)
-        if verdict.code is Code.VALID and verdict.snapshot is not None:
-            self._verifier.note_use(verdict.snapshot, question.ip)
-        return Answer(200, (JSON,), self._encoder.encode(_answer(verdict, question.audience)))
+        self._verifier.record(verdict, question.ip)
+        return DENIALS[verdict.code] if verdict.code is Code.UNAVAILABLE else _answer(verdict, question.audience)
 
 
 def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
@@ -123,10 +131,21 @@ def _principal(snapshot: Snapshot) -> Principal:
     return Principal("service_account", snapshot.owner.project_id)
 
 
-def _refusal(code: Code, audience: str) -> Problem:
+def _refusal(code: Code) -> Problem:
     if code in (Code.WRONG_AUDIENCE, Code.INSUFFICIENT_SCOPE):
-        return InsufficientScope(f"Asking about credentials for {audience} needs the scope {VERIFY} on that audience.")
+        return InsufficientScope(f"Asking about credentials needs the scope {VERIFY} on the audience asked about.")
     return DENIALS[code]
+
+
+def _from_body(request: Request) -> VerifyRequest | Problem:
+    refused = parse_query(request.query, ()) if request.query else None
+    if isinstance(refused, Problem):
+        return refused
+    question = decode(request.body, VerifyRequest)
+    if isinstance(question, Problem):
+        return question
+    fault = _fault(question)
+    return question if fault is None else InvalidField(f"{fault.field}: {fault.message}", (fault,))
 
 
 def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
@@ -141,7 +160,22 @@ def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
     if "scopes" in parameters:
         fields["scopes"] = parameters["scopes"].replace(",", " ").split()
     try:
-        return msgspec.convert(fields, VerifyRequest)
+        question = msgspec.convert(fields, VerifyRequest)
     except msgspec.ValidationError as error:
-        field, message = locate(str(error))
-        return InvalidRequest(f"{field}: {message}", (FieldError(field, message),))
+        fault = FieldError(*locate(str(error)))
+    else:
+        found = _fault(question)
+        if found is None:
+            return question
+        fault = found
+    return InvalidRequest(f"{fault.field}: {fault.message}", (fault,))
+
+
+def _fault(question: VerifyRequest) -> FieldError | None:
+    """Return what is wrong with a question of the right shape. A use's address is stored, so it has to be one."""
+    for index, scope in enumerate(question.scopes):
+        if not is_scope(scope):
+            return FieldError(f"scopes[{index}]", "is noun:verb in lower case, such as projects:read")
+    if question.ip is not None and parse_address(question.ip) is None:
+        return FieldError("ip", "is no IP address")
+    return None

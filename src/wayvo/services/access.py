@@ -9,6 +9,7 @@ from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.scopes import is_pattern
 from wayvo.core.actor import Actor
 from wayvo.core.errors import AccessNotHeld, FieldError, InvalidField, Problem, invalid
+from wayvo.core.strict_json import shown_audience
 from wayvo.store import apis
 
 
@@ -29,15 +30,17 @@ def refuse_access(connection: Connection, actor: Actor, before: Access, wanted: 
     visible = apis.by_audience(connection, actor.organization_id, wanted.keys())
     faults: list[FieldError] = []
     for audience, patterns in wanted.items():
-        field = "scopes" if audience == OWN_AUDIENCE else f"access.{audience}"
+        # What was held before stays, even if the API declares it no longer.
+        fresh = [pattern for pattern in patterns if pattern not in before.get(audience, ())]
         api = visible.get(audience)
-        if api is None:
+        field = "scopes" if audience == OWN_AUDIENCE else f"access.{shown_audience(audience)}"
+        if fresh and api is None:
             faults.append(FieldError(field, "is not the audience of an API that this organization can use"))
             continue
-        for pattern in patterns:
+        for pattern in fresh:
             if not is_pattern(pattern):
                 faults.append(FieldError(field, "a scope is noun:verb, noun:* or *, in lower case"))
-            elif is_undeclared(pattern, api.declared()):
+            elif api is not None and is_undeclared(pattern, api.declared()):
                 faults.append(FieldError(field, f"the API declares no scope {pattern}"))
     if faults:
         return InvalidField("; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5]), tuple(faults))

@@ -93,14 +93,12 @@ class ApiKeys:
             return access
         if isinstance(networks, Problem):
             return networks
-        if problem := check_expiry(command.expires_at, now):
-            return problem
         secret = self._draw.new_secret(command.mode)
         issued = Issued(
             ApiKey(
                 id=self._draw.new_id("key", now),
                 organization_id=actor.organization_id,
-                project_id=command.project_id or actor.project_id,
+                project_id=actor.project_id if command.project_id is None else command.project_id,
                 name=command.name,
                 description=command.description,
                 mode=command.mode,
@@ -121,6 +119,9 @@ class ApiKeys:
             connection = transaction.connection
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
+            # Not before: a repeated request is answered as the first was, though its expiry may be past by now.
+            if refusal := check_expiry(command.expires_at, now):
+                return refusal
             project = projects.get(connection, actor.organization_id, issued.key.project_id)
             if project is None:
                 return invalid("project_id", "is not a project of this organization")

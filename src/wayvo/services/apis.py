@@ -164,7 +164,6 @@ def _refuse_visibility(transaction: Transaction, actor: Actor, visibility: Visib
     """Only the operator's organization, which owns Wayvo's own API, offers an API to all the others."""
     if visibility == "private":
         return None
-    own = apis.by_audience(transaction.connection, actor.organization_id, (OWN_AUDIENCE,))
-    if OWN_AUDIENCE in own and own[OWN_AUDIENCE].organization_id == actor.organization_id:
+    if apis.owner_of(transaction.connection, OWN_AUDIENCE) == actor.organization_id:
         return None
     return AccessNotHeld("Only the operator's organization offers APIs to the whole installation.")

@@ -84,13 +84,16 @@ def page(
     """
     key = api_keys.c
     order, ascending = _order(wanted)
-    conditions = [key.organization_id == organization_id, *_conditions(organization_id, wanted, now_us)]
+    conditions = [key.organization_id == organization_id, *_conditions(organization_id, wanted, now_us, after)]
     if after is not None:
-        if order is None:
-            conditions.append(key.id < after.id)
-        else:
+        if order is not None:
             here, there = tuple_(order, key.id), tuple_(bindparam(None, after.value), bindparam(None, after.id))
             conditions.append(here > there if ascending else here < there)
+        elif words_of(wanted.text or ""):
+            # Likewise: the words are to find the keys, not a walk through all of them.
+            conditions.append(key.id.concat("") < after.id)
+        else:
+            conditions.append(key.id < after.id)
     sorting: list[ColumnElement[Any]] = [key.id.desc()]
     if order is not None:
         sorting = [order, key.id] if ascending else [order.desc(), key.id.desc()]
@@ -144,8 +147,13 @@ def _order(wanted: ApiKeyFilter) -> tuple[ColumnElement[int] | None, bool]:
     return None, False
 
 
-def _conditions(organization_id: str, wanted: ApiKeyFilter, now_us: int) -> Iterable[ColumnElement[bool]]:
+def _conditions(
+    organization_id: str, wanted: ApiKeyFilter, now_us: int, after: Position | None
+) -> Iterable[ColumnElement[bool]]:
     key = api_keys.c
+    # SQLite's walk through an index starts at one bound. On later pages that must be the cursor, so this one is in a
+    # form that no index answers.
+    expires_at = key.expires_at if after is None else key.expires_at + 0
     if wanted.project_id is not None:
         yield key.project_id == wanted.project_id
     if wanted.mode is not None:
@@ -153,7 +161,7 @@ def _conditions(organization_id: str, wanted: ApiKeyFilter, now_us: int) -> Iter
     if wanted.expiring_before is not None:
         yield and_(key.revoked_at.is_(None), key.expires_at.is_not(None), key.expires_at < wanted.expiring_before)
         if wanted.status is None:
-            yield key.expires_at > now_us
+            yield expires_at > now_us
     if wanted.unused_since is not None:
         yield and_(key.ended_at.is_(None), key.idle_since < wanted.unused_since)
         yield or_(key.expires_at.is_(None), key.expires_at > now_us)
@@ -161,7 +169,7 @@ def _conditions(organization_id: str, wanted: ApiKeyFilter, now_us: int) -> Iter
         case "active":
             yield and_(key.ended_at.is_(None), or_(key.expires_at.is_(None), key.expires_at > now_us))
         case "expired":
-            yield and_(key.revoked_at.is_(None), key.expires_at.is_not(None), key.expires_at <= now_us)
+            yield and_(key.revoked_at.is_(None), key.expires_at.is_not(None), expires_at <= now_us)
         case "revoked":
             yield key.revoked_at.is_not(None)
         case None:
@@ -177,7 +185,8 @@ def _conditions(organization_id: str, wanted: ApiKeyFilter, now_us: int) -> Iter
 
 
 def _insert_words(connection: Connection, key: ApiKey) -> None:
-    words = words_of(f"{key.name} {key.description} {key.last_four}")
+    # The last four first: words are many, and only so many of them are kept.
+    words = words_of(f"{key.last_four} {key.name} {key.description}")
     rows = [{"organization_id": key.organization_id, "word": word, "api_key_id": key.id} for word in words]
     if rows:
         connection.execute(api_key_words.insert(), rows)

@@ -1,10 +1,10 @@
 """Protected APIs."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from wayvo.core.organizations import Api, ApiScope
 from wayvo.core.paging import Page, Position
@@ -12,6 +12,13 @@ from wayvo.store.dialect import upsert
 from wayvo.store.paging import newest_first
 from wayvo.store.rows import AnyRow
 from wayvo.store.tables import apis
+
+# Built once: in a creation's transaction, building a statement costs more than running it.
+_VISIBLE: Final = select(apis).where(
+    or_(apis.c.organization_id == bindparam("viewer"), apis.c.visibility == "installation")
+)
+_BY_ID: Final = _VISIBLE.where(apis.c.id == bindparam("wanted"))
+_BY_AUDIENCE: Final = _VISIBLE.where(apis.c.audience.in_(bindparam("wanted", expanding=True)))
 
 
 def insert(connection: Connection, api: Api) -> bool:
@@ -27,27 +34,31 @@ def update(connection: Connection, api: Api) -> None:
 
 def get(connection: Connection, organization_id: str, api_id: str) -> Api | None:
     """Return an API that the organization sees: its own, or one for the whole installation."""
-    row = connection.execute(select(apis).where(apis.c.id == api_id, _visible_to(organization_id))).first()
+    row = connection.execute(_BY_ID, {"viewer": organization_id, "wanted": api_id}).first()
     return None if row is None else _to_model(row)
 
 
 def get_for_update(connection: Connection, organization_id: str, api_id: str) -> Api | None:
     """Return an API that the organization sees and keep others from changing it until the transaction ends."""
-    statement = select(apis).where(apis.c.id == api_id, _visible_to(organization_id))
-    row = connection.execute(statement.with_for_update()).first()
+    row = connection.execute(_BY_ID.with_for_update(), {"viewer": organization_id, "wanted": api_id}).first()
     return None if row is None else _to_model(row)
 
 
 def by_audience(connection: Connection, organization_id: str, audiences: Collection[str]) -> dict[str, Api]:
     """Return those of the named APIs that the organization sees."""
-    statement = select(apis).where(apis.c.audience.in_(audiences), _visible_to(organization_id))
-    return {row.audience: _to_model(row) for row in connection.execute(statement)}
+    found = connection.execute(_BY_AUDIENCE, {"viewer": organization_id, "wanted": list(audiences)})
+    return {row.audience: _to_model(row) for row in found}
+
+
+def owner_of(connection: Connection, audience: str) -> str | None:
+    """Return the id of the organization that owns an API, ``None`` if nobody has registered it."""
+    owner: str | None = connection.execute(select(apis.c.organization_id).where(apis.c.audience == audience)).scalar()
+    return owner
 
 
 def page(connection: Connection, organization_id: str, after: Position | None, limit: int) -> Page[Api]:
     """Return a page of the APIs that the organization sees, the newest first."""
-    statement = select(apis).where(_visible_to(organization_id))
-    return newest_first(connection, statement, apis.c.id, after, limit, _to_model)
+    return newest_first(connection, _VISIBLE.params(viewer=organization_id), apis.c.id, after, limit, _to_model)
 
 
 def set_built_in_scopes(connection: Connection, audience: str, scopes: tuple[ApiScope, ...]) -> str | None:
@@ -66,10 +77,6 @@ def set_built_in_scopes(connection: Connection, audience: str, scopes: tuple[Api
 def declared_scopes(encoded: str) -> frozenset[str]:
     """Return the names in a row's ``scopes``."""
     return frozenset(scope.name for scope in msgspec.json.decode(encoded, type=tuple[ApiScope, ...]))
-
-
-def _visible_to(organization_id: str) -> ColumnElement[bool]:
-    return or_(apis.c.organization_id == organization_id, apis.c.visibility == "installation")
 
 
 def _encode(scopes: tuple[ApiScope, ...]) -> str:

@@ -4,8 +4,9 @@ import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import mkstemp
 from typing import Final
 
 from wayvo.core.credentials.digest import ROOT_SECRET_BYTES
@@ -31,17 +32,21 @@ class DataFolder:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for this server; the lock ends with the process, however it ends."""
-        with (self.path / LOCK_FILE).open("w") as file:
+        path = self.path / LOCK_FILE
+        with ExitStack() as stack:
             try:
+                file = stack.enter_context(path.open("w"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise DataFolderError(
                     f"Another server runs on the data folder {self.path}. Stop it, or choose another --data-dir."
                 ) from error
+            except OSError as error:
+                raise DataFolderError(f"{path} can't be written: {error.strerror}.") from error
             yield
 
     def secret(self, entropy: Callable[[int], bytes], *, may_create: bool) -> bytes:
-        """Return the root secret kept in the folder, made at the first start.
+        """Return the root secret kept in the folder, made at the first start: text, as WAYVO_SECRET_KEY takes it.
 
         A new secret beside an old database would make every credential unknown: then it is an error that it is gone.
         """
@@ -53,29 +58,33 @@ class DataFolder:
                 raise DataFolderError(
                     f"{path} is gone, and with it every credential in the database. Restore it from its backup."
                 ) from None
-            return self._create_secret(path, entropy(ROOT_SECRET_BYTES))
+            self._create_secret(path, entropy(ROOT_SECRET_BYTES).hex().encode())
+            mode = 0
         if mode & 0o077:
             raise DataFolderError(f"{path} can be read by others (mode {mode:04o}). Run: chmod 600 {path}")
         try:
-            return bytes.fromhex(path.read_text(encoding="ascii").strip())
-        except ValueError as error:
-            raise DataFolderError(
-                f"{path} does not hold a secret in hexadecimal. Restore it from its backup."
-            ) from error
+            secret = path.read_bytes().strip()
+        except OSError as error:
+            raise DataFolderError(f"{path} can't be read: {error.strerror}.") from error
+        if len(secret) < ROOT_SECRET_BYTES:
+            raise DataFolderError(f"{path} does not hold a whole secret. Restore it from its backup.")
+        return secret
 
-    def _create_secret(self, path: Path, secret: bytes) -> bytes:
-        # Whole and durable under its name, or not there at all: the database's digests hang on it.
-        draft = path.with_suffix(".new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    def _create_secret(self, path: Path, secret: bytes) -> None:
+        # Whole and durable under its name, or not there at all: the database's digests hang on it. Of two processes
+        # that start at once (`wayvo serve` and `wayvo init`), the second takes the first one's.
+        descriptor, name = mkstemp(dir=self.path, prefix=SECRET_FILE)
+        draft = Path(name)
         try:
-            os.write(descriptor, secret.hex().encode() + b"\n")
+            os.write(descriptor, secret + b"\n")
             os.fsync(descriptor)
+            with suppress(FileExistsError):
+                path.hardlink_to(draft)
         finally:
             os.close(descriptor)
-        draft.rename(path)
+            draft.unlink()
         folder = os.open(self.path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        return secret

@@ -43,6 +43,14 @@ class Database(Protocol):
         ...
 
 
+class SteadyDatabase(Database, Protocol):
+    """A database that also reads what must not wait for other reads."""
+
+    async def read_apart(self, query: Query[T]) -> T:
+        """Run ``query`` as :meth:`read` does, on a thread of its own."""
+        ...
+
+
 class DatabaseBusy(Exception):
     """The queue is full, or a job waited or ran too long. Nothing was written; trying again later may work."""
 

@@ -1,14 +1,19 @@
 """Projects."""
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from wayvo.core.organizations import Project
 from wayvo.core.paging import Page, Position
 from wayvo.store.paging import newest_first
 from wayvo.store.rows import AnyRow
 from wayvo.store.tables import projects
+
+# Built once: in a creation's transaction, building a statement costs more than running it.
+_BY_ID: Final = select(projects).where(
+    projects.c.id == bindparam("wanted"), projects.c.organization_id == bindparam("owner")
+)
 
 
 def insert(connection: Connection, project: Project) -> None:
@@ -23,15 +28,20 @@ def update(connection: Connection, project: Project) -> None:
 
 def get(connection: Connection, organization_id: str, project_id: str) -> Project | None:
     """Return a project of the organization."""
-    statement = select(projects).where(projects.c.id == project_id, projects.c.organization_id == organization_id)
-    row = connection.execute(statement).first()
+    row = connection.execute(_BY_ID, {"owner": organization_id, "wanted": project_id}).first()
     return None if row is None else _to_model(row)
 
 
 def get_for_update(connection: Connection, organization_id: str, project_id: str) -> Project | None:
     """Return a project of the organization and keep others from changing it until the transaction ends."""
-    statement = select(projects).where(projects.c.id == project_id, projects.c.organization_id == organization_id)
-    row = connection.execute(statement.with_for_update()).first()
+    row = connection.execute(_BY_ID.with_for_update(), {"owner": organization_id, "wanted": project_id}).first()
+    return None if row is None else _to_model(row)
+
+
+def oldest_open(connection: Connection, organization_id: str) -> Project | None:
+    """Return the organization's oldest project that is not archived."""
+    statement = select(projects).where(projects.c.organization_id == organization_id, projects.c.archived_at.is_(None))
+    row = connection.execute(statement.order_by(projects.c.id).limit(1)).first()
     return None if row is None else _to_model(row)
 
 

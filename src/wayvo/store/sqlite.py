@@ -1,11 +1,9 @@
-"""SQLite: the group commit's one writer, a few reader threads, WAL and ``synchronous=FULL``."""
+"""SQLite: one file, WAL and ``synchronous=FULL``."""
 
-import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,8 +13,10 @@ from sqlalchemy.exc import DBAPIError
 
 from wayvo.core.change import Change
 from wayvo.store import outbox
-from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Job, Query, Transaction
-from wayvo.store.group_commit import CommitStatistics, GroupCommit, Limits, Submission
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Query, Transaction
+from wayvo.store.group_commit import Limits, Submission
+from wayvo.store.schema import migrate
+from wayvo.store.threaded import ThreadedDatabase
 
 T = TypeVar("T")
 
@@ -44,6 +44,18 @@ _UNAVAILABLE: Final = (
 )
 
 
+def prepare_sqlite(path: Path) -> None:
+    """Bring the file to this version's schema, made if need be so that only its owner can read it."""
+    try:
+        if not path.exists():
+            path.touch(mode=0o600)
+        migrate(create_sqlite_engine(path, "BEGIN IMMEDIATE"))
+    except DBAPIError as error:
+        raise _translated(error) from error
+    except OSError as error:
+        raise DatabaseUnavailable(error.strerror) from error
+
+
 def create_sqlite_engine(path: Path, begin: str) -> Engine:
     """Return an engine whose transactions start with ``begin`` (pysqlite starts none by itself)."""
     engine = create_engine(
@@ -65,65 +77,30 @@ def create_sqlite_engine(path: Path, begin: str) -> Engine:
     return engine
 
 
-class SqliteDatabase:
-    """A database in one file; see :class:`wayvo.store.database.Database`.
-
-    ``publish`` is called on the event loop for every committed change, before the writer's caller learns of success;
-    ``node`` names this process in the outbox.
-    """
+class SqliteDatabase(ThreadedDatabase):
+    """A database in one file; ``node`` names this process in the outbox."""
 
     def __init__(self, path: Path, publish: Callable[[Change], None], node: str, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+        limits = limits or Limits()
+        super().__init__(_SqliteWriter(path, node, limits), _SqliteReader(path, limits), READERS, publish, limits)
+
+
+class _SqliteReader:
+    """Runs queries, each thread's on a connection of its own (:class:`wayvo.store.threaded.ReadEngine`)."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._engine = create_sqlite_engine(path, "BEGIN")
-        self._writer = GroupCommit(_SqliteWriter(path, node, self._limits), publish, self._limits)
-        self._loop = asyncio.get_running_loop()
-        self._waiting_reads = 0
+        self._limits = limits
         self._local = threading.local()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="wayvo-read")
         self._connections: list[Connection] = []
-        self._is_closing = False
 
-    @property
-    def waiting_writes(self) -> int:
-        """How many jobs wait for their commit."""
-        return self._writer.waiting
-
-    @property
-    def statistics(self) -> CommitStatistics:
-        """What the writer has done."""
-        return self._writer.statistics
-
-    async def write(self, job: Job[T]) -> T:
-        return await self._writer.write(job)
-
-    async def read(self, query: Query[T]) -> T:
-        if self._is_closing:
-            raise DatabaseUnavailable("the database is being closed")
-        if self._waiting_reads >= self._limits.waiting_reads:
-            raise DatabaseBusy("the queue of reads is full")
-        self._waiting_reads += 1
-        future: Future[T] = self._readers.submit(self._read, query)
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._read_is_over))
-        return await asyncio.wrap_future(future)
-
-    async def close(self) -> None:
-        """Finish what was accepted, then stop the threads."""
-        self._is_closing = True
-        await self._writer.close()
-        await asyncio.to_thread(self._readers.shutdown)
-        for connection in self._connections:
-            connection.close()
-
-    def _read_is_over(self) -> None:
-        self._waiting_reads -= 1
-
-    def _read(self, query: Query[T]) -> T:
-        """Run ``query`` on this reader thread's own connection."""
+    def run(self, query: Query[T]) -> T:
         try:
             connection: Connection | None = getattr(self._local, "connection", None)
             if connection is None:
                 connection = self._engine.connect()
                 self._connections.append(connection)
+                connection.connection.cursor().execute("PRAGMA query_only=ON")
                 self._local.deadline = _Deadline()
                 self._local.deadline.watch(connection)
                 self._local.connection = connection
@@ -132,6 +109,10 @@ class SqliteDatabase:
                 return query(connection)
         except DBAPIError as error:
             raise _translated(error) from error
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
 
 
 class _SqliteWriter:
@@ -145,22 +126,23 @@ class _SqliteWriter:
         self._connection: Connection | None = None
 
     def commit(self, batch: Sequence[Submission]) -> int | None:
-        index = 0
+        culprit: int | None = None
         try:
             connection = self._connected()
             with connection.begin():
-                for submission in batch:
+                for culprit, submission in enumerate(batch):  # noqa: B007 - read when a job raises
                     transaction = Transaction(connection)
                     self._deadline.at = time.monotonic() + self._limits.job_seconds
                     submission.succeed(submission.job(transaction), transaction.changes)
-                    index += 1
+                culprit = None
                 self._deadline.at = float("inf")
                 outbox.insert(connection, self._node, (change for done in batch for change in done.changes))
         except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to its caller, not to this thread
             failure = _translated(error) if isinstance(error, DBAPIError) else error
-            if index < len(batch) and not isinstance(failure, DatabaseUnavailable):
-                batch[index].fail(failure)
-                return None if len(batch) == 1 else index
+            if culprit is not None and not isinstance(failure, DatabaseUnavailable):
+                batch[culprit].fail(failure)
+                return None if len(batch) == 1 else culprit
+            # No job is at fault for a transaction that can't begin or can't end.
             for submission in batch:
                 submission.fail(failure)
         return None

@@ -35,19 +35,30 @@ class Cache:
         self._doubtful: set[bytes] = set()
         self._is_reading = False
         self._bumps_before = 0
+        self.hits = 0
+        self.misses = 0
 
     def __len__(self) -> int:
         return len(self._snapshots)
 
+    @property
+    def absent_count(self) -> int:
+        """How many credentials are known not to exist."""
+        return len(self._absent)
+
     def get(self, digest: bytes) -> Known | None:
         """Return what is known for sure, ``None`` if nothing is."""
         snapshot = self._snapshots.get(digest)
-        if snapshot is None:
-            return ABSENT if digest in self._absent else None
-        if snapshot.is_current():
-            self._snapshots.move_to_end(digest)
-            return snapshot
-        del self._snapshots[digest]
+        if snapshot is not None:
+            if snapshot.is_current():
+                self._snapshots.move_to_end(digest)
+                self.hits += 1
+                return snapshot
+            del self._snapshots[digest]
+        elif digest in self._absent:
+            self.hits += 1
+            return ABSENT
+        self.misses += 1
         return None
 
     def begin_reading(self) -> None:

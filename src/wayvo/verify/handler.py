@@ -3,17 +3,18 @@
 A handler first tries with what is in memory; what is missing it asks for as :class:`Missing`, to be called again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import MAX_KEY_LENGTH, is_well_formed
+from wayvo.core.decision import Code
 from wayvo.core.instants import Clock
 from wayvo.verify.cache import Cache, Known
 from wayvo.verify.filler import Filler
-from wayvo.verify.judge import MALFORMED, Decision, Question, judge, judge_for
+from wayvo.verify.judge import MALFORMED, UNAVAILABLE, Decision, Question, judge, judge_for
 from wayvo.verify.meter import Meter
 from wayvo.verify.snapshot import Snapshot
 
@@ -43,6 +44,7 @@ class Verifier:
         filler: Filler,
         meter: Meter,
         clock: Clock,
+        may_trust: Callable[[], bool],
     ) -> None:
         self._prefixes = prefixes
         self._digester = digester
@@ -50,6 +52,8 @@ class Verifier:
         self._filler = filler
         self._meter = meter
         self._clock = clock
+        self.may_trust = may_trust
+        """Says whether all that others changed is known here; without that nothing is decided."""
 
     def look_up(self, credential: bytes, loaded: Loaded, *, fresh: bool = False) -> Known | Missing | None:
         """Return what is known of a credential, ``None`` if it is malformed; ``fresh`` distrusts the cache."""
@@ -63,12 +67,16 @@ class Verifier:
 
     def decide(self, known: Known | None, question: Question) -> Decision:
         """Decide about a credential presented to ask for something itself."""
+        if not self.may_trust():
+            return UNAVAILABLE
         if known is None:
             return MALFORMED
         return judge(known, question, self._clock())
 
     def decide_for(self, verifier: Snapshot, known: Known | None, question: Question) -> Decision:
         """Decide about a credential that ``verifier`` asks about."""
+        if not self.may_trust():
+            return UNAVAILABLE
         if known is None:
             return MALFORMED
         return judge_for(verifier, known, question, self._clock())
@@ -77,16 +85,23 @@ class Verifier:
         """Note that a credential was accepted, from where."""
         self._meter.note(snapshot.credential_id, self._clock(), address)
 
+    def record(self, decision: Decision, address: str | None) -> None:
+        """Count a decision, and note the use of an accepted credential."""
+        self._meter.count(decision.code)
+        if decision.code is Code.VALID and decision.snapshot is not None:
+            self.note_use(decision.snapshot, address)
+
     async def load(self, missing: Missing) -> Loaded:
         """Read a missing credential."""
         return await self._filler.load({missing.digest: missing.credential})
 
     async def ask(self, credential: bytes, question: Question) -> Decision:
         """Decide about a presented credential, reading it if need be, and note its use."""
+        if not self.may_trust():
+            return UNAVAILABLE
         known = self.look_up(credential, NOTHING_LOADED)
         if isinstance(known, Missing):
             known = (await self.load(known))[known.digest]
         decision = self.decide(known, question)
-        if decision.snapshot is not None and decision.code == "valid":
-            self.note_use(decision.snapshot, question.address)
+        self.record(decision, question.address)
         return decision

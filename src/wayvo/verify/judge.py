@@ -28,6 +28,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 MALFORMED = Decision(Code.MALFORMED, None)
 UNKNOWN = Decision(Code.UNKNOWN, None)
+UNAVAILABLE = Decision(Code.UNAVAILABLE, None)
 
 
 def judge(known: Known, question: Question, now_us: int) -> Decision:

@@ -1,6 +1,8 @@
-"""Last uses, noted in memory and stored by a job: nothing is written in a request. Lossy across a crash."""
+"""What was decided, and who was last here: noted in memory, stored by a job. Nothing is written in a request."""
 
 from typing import Final
+
+from wayvo.core.decision import Code
 
 MAX_NOTED: Final = 100_000
 
@@ -9,10 +11,17 @@ Use = tuple[str, int, str | None]
 
 
 class Meter:
-    """The last use of each credential since the last :meth:`drain`."""
+    """Decisions by code, and the last use of each credential since the last :meth:`drain`. Lossy across a crash."""
 
     def __init__(self) -> None:
         self._uses: dict[str, tuple[int, str | None]] = {}
+        self._drained: dict[str, tuple[int, str | None]] = {}
+        self.decisions: dict[Code, int] = dict.fromkeys(Code, 0)
+        """How often each code was the answer, since the start."""
+
+    def count(self, code: Code) -> None:
+        """Count a decision."""
+        self.decisions[code] += 1
 
     def note(self, credential_id: str, now_us: int, address: str | None) -> None:
         """Note a use; when too many credentials wait to be stored, those not noted yet are left out."""
@@ -21,10 +30,10 @@ class Meter:
             uses[credential_id] = (now_us, address)
 
     def last_use(self, credential_id: str) -> tuple[int, str | None] | None:
-        """Return a use that is not stored yet, as (instant, address)."""
-        return self._uses.get(credential_id)
+        """Return a use that may not be stored yet, as (instant, address)."""
+        return self._uses.get(credential_id) or self._drained.get(credential_id)
 
     def drain(self) -> list[Use]:
-        """Return the noted uses and forget them."""
-        uses, self._uses = self._uses, {}
-        return [(credential_id, at, address) for credential_id, (at, address) in uses.items()]
+        """Return the noted uses; the next drain forgets them, by which time they are stored."""
+        self._drained, self._uses = self._uses, {}
+        return [(credential_id, at, address) for credential_id, (at, address) in self._drained.items()]

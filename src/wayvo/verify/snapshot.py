@@ -104,19 +104,23 @@ class Compiler:
     def _holding(self, record: CredentialRecord, apis: dict[str, ApiRecord]) -> Holding:
         openings: dict[str, Opening] = {}
         readings: list[Reading] = []
+        owned: list[str] = []
         for audience, patterns in sorted(record.access.items()):
             api = apis.get(audience)
             if api is None:
                 continue
             readings.append(self._cells.read("api", api.id))
             owns_api = api.organization_id == record.organization_id
+            if owns_api:
+                owned.append(audience)
             if api.is_private and not owns_api:
                 continue
             scopes = effective_scopes(patterns, api.declared | {VERIFY}, owns_api=owns_api)
             openings[audience] = Opening(scopes, tuple(sorted(scopes)))
         verifies = frozenset(audience for audience, opening in openings.items() if VERIFY in opening.scopes)
         holding = Holding(record.access, openings, verifies, tuple(readings))
-        key = msgspec.msgpack.encode((record.organization_id, record.access), order="deterministic")
+        # Shared across organizations: who owns none of the APIs is to them like every other customer.
+        key = msgspec.msgpack.encode((owned, record.access), order="deterministic")
         return _shared(self._holdings, key, holding)
 
     def _compiled_networks(self, cidrs: tuple[str, ...]) -> Networks | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from wayvo.api.schemas.fields import AccessMap, Description, Id, Instant, Name, Patterns, to_instant
+from wayvo.api.schemas.fields import AccessMap, Description, Id, Instant, Moment, Name, Patterns, to_instant
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.actor import Principal
 from wayvo.core.credentials.api_key import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, ApiKey, Issued, Status
@@ -119,23 +119,23 @@ class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     mode: Mode
-    status: Status
+    status: Annotated[Status, Meta(description="What it is now.")]
     principal: Principal
-    access: dict[str, tuple[str, ...]]
+    access: Annotated[dict[str, tuple[str, ...]], Meta(description="Audience to what it holds there.")]
     scopes: Annotated[tuple[str, ...], Meta(description=f"What access holds for {OWN_AUDIENCE}.")]
-    allowed_networks: tuple[str, ...]
+    allowed_networks: Annotated[tuple[str, ...], Meta(description="CIDRs; from anywhere if empty.")]
     metadata: dict[str, str]
-    prefix: Annotated[str, Meta(examples=["wv_live"])]
-    last_four: str
-    created_at: str
+    prefix: Annotated[str, Meta(description="What the key begins with.", examples=["wv_live"])]
+    last_four: Annotated[str, Meta(description="What the key ends with.", examples=["aB3x"])]
+    created_at: Moment
     created_by: Annotated[str | None, Meta(description="The credential or user that made it.")]
-    expires_at: str | None
-    revoked_at: str | None
+    expires_at: Annotated[Moment | None, Meta(description="When it ends by itself; null if it does not.")]
+    revoked_at: Moment | None
     revocation_reason: str | None
-    last_used_at: str | None
+    last_used_at: Annotated[Moment | None, Meta(description="When it was last accepted.")]
     last_used_network: Annotated[str | None, Meta(description="The address that the last accepted use came from.")]
-    predecessor_id: str | None
-    successor_id: str | None
+    predecessor_id: Annotated[str | None, Meta(description="The key that it followed in a rotation.")]
+    successor_id: Annotated[str | None, Meta(description="The key that followed it in a rotation.")]
 
 
 class IssuedApiKeyView(ApiKeyView, frozen=True, kw_only=True):

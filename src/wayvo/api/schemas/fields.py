@@ -18,18 +18,28 @@ from wayvo.services.lists import Listing
 Row = TypeVar("Row")
 View = TypeVar("View")
 
-NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f]*$"
+# Python's $ also matches before a line feed at the end.
+NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f]*$(?!\n)"
 TEXT_LINES: Final = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=NO_CONTROLS, examples=["Billing service"])]
 Description = Annotated[str, Meta(max_length=500, pattern=TEXT_LINES, examples=["Runs in the EU cluster."])]
 Audience = Annotated[str, Meta(min_length=1, max_length=300, examples=["https://api.example.com"])]
-Pattern = Annotated[str, Meta(max_length=MAX_SCOPE_LENGTH, pattern=GRANT_PATTERN, examples=["projects:read"])]
+Pattern = Annotated[
+    str,
+    Meta(
+        max_length=MAX_SCOPE_LENGTH,
+        pattern=GRANT_PATTERN,
+        examples=["projects:read"],
+        description="`noun:verb`, `noun:*` or `*`",
+    ),
+]
 Patterns = Annotated[tuple[Pattern, ...], Meta(max_length=100, examples=[["users:read", "projects:read"]])]
 AccessMap = Annotated[
     dict[Audience, Patterns], Meta(max_length=20, examples=[{OWN_AUDIENCE: ["users:read", "projects:read"]}])
 ]
 Instant = Annotated[datetime, Meta(tz=True, examples=["2027-01-31T00:00:00Z"])]
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-24T12:00:00Z"])]
 Id = Annotated[str, Meta(max_length=64)]
 
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -58,10 +58,22 @@ class ChangeProjectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         return ChangeProject(name=self.name, description=self.description)
 
 
+class ArchiveProjectBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing: it has no fields."""
+
+
 class ApiScopeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A scope that the API declares."""
 
-    name: Annotated[str, Meta(max_length=MAX_SCOPE_LENGTH, pattern=SCOPE_PATTERN, examples=["invoices:read"])]
+    name: Annotated[
+        str,
+        Meta(
+            max_length=MAX_SCOPE_LENGTH,
+            pattern=SCOPE_PATTERN,
+            examples=["invoices:read"],
+            description="`noun:verb` in lower case.",
+        ),
+    ]
     description: Description = ""
 
 

@@ -45,7 +45,7 @@ def beyond(giver: Access, wanted: Access, *, owned_audiences: frozenset[str]) ->
         held = giver.get(audience, ())
         lacking = not_covered(patterns, held)
         # As in effective_scopes: a wildcard is no authority to ask about the credentials of other organizations.
-        if VERIFY in patterns and VERIFY not in held and not is_owned:
+        if VERIFY in patterns and not {VERIFY}.intersection((*held, *lacking)) and not is_owned:
             lacking.append(VERIFY)
         if lacking:
             missing[audience] = lacking

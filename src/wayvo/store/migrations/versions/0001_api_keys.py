@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("secret_fingerprint", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_installation"),
-        sa.CheckConstraint("id = 1", name="ck_installation_single_row"),
+        sa.CheckConstraint("id = 1", name=op.f("ck_installation_single_row")),
     )
     op.create_table(
         "key_brands",
@@ -133,14 +133,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
         sa.UniqueConstraint("digest", name="uq_api_keys_digest"),
     )
-    op.create_index(
-        "ix_api_keys_active",
-        "api_keys",
-        ["organization_id", "id"],
-        unique=False,
-        sqlite_where=sa.text("ended_at IS NULL"),
-        postgresql_where=sa.text("ended_at IS NULL"),
-    )
     op.create_index("ix_api_keys_digest_secret", "api_keys", ["digest_secret"], unique=False)
     op.create_index(
         "ix_api_keys_expiring",
@@ -159,6 +151,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index("ix_api_keys_organization_id_id", "api_keys", ["organization_id", "id"], unique=False)
+    # Of two indexes that look alike to it SQLite takes the later one: this one, where it may.
+    op.create_index(
+        "ix_api_keys_active",
+        "api_keys",
+        ["organization_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
     op.create_index("ix_api_keys_organization_id_mode_id", "api_keys", ["organization_id", "mode", "id"], unique=False)
     op.create_index("ix_api_keys_project_id_id", "api_keys", ["project_id", "id"], unique=False)
     op.create_index(

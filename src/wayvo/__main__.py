@@ -1,0 +1,5 @@
+"""``python -m wayvo``."""
+
+from wayvo.cli.main import main
+
+main()

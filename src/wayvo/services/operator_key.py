@@ -1,0 +1,61 @@
+"""A key that holds everything on Wayvo's own API, for who commands the server's own machine.
+
+Whoever can read the database and the root secret needs no permission of Wayvo's: this is how an operator comes by a
+first key of their own, or by another when the last one is lost.
+"""
+
+from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.access.scopes import EVERYTHING
+from wayvo.core.change import Change
+from wayvo.core.credentials.api_key import ApiKey, Issued
+from wayvo.core.credentials.digest import Digester
+from wayvo.core.credentials.format import Mode, key_prefix, last_four
+from wayvo.core.organizations import Project
+from wayvo.services.draw import Draw
+from wayvo.store import api_keys, apis, projects
+from wayvo.store.database import Database, Transaction
+
+
+async def issue_operator_key(database: Database, draw: Draw, digester: Digester, name: str) -> Issued | None:
+    """Make the key in the operator's oldest open project; ``None`` if the installation has not been founded yet."""
+    now = draw.clock()
+    secret = draw.new_secret(Mode.LIVE)
+    key_id, project_id = draw.new_id("key", now), draw.new_id("prj", now)
+    digest = digester(secret.encode())
+
+    def job(transaction: Transaction) -> Issued | None:
+        connection = transaction.connection
+        operator_id = apis.owner_of(connection, OWN_AUDIENCE)
+        if operator_id is None:
+            return None
+        project = projects.oldest_open(connection, operator_id)
+        if project is None:
+            project = Project(
+                id=project_id,
+                organization_id=operator_id,
+                name="Operations",
+                description="Made for an operator's key when no other project was open.",
+                created_at=now,
+            )
+            projects.insert(connection, project)
+            transaction.announce(Change("project", project.id, now))
+        key = ApiKey(
+            id=key_id,
+            organization_id=operator_id,
+            project_id=project.id,
+            name=name,
+            description="Made on the server's own machine.",
+            mode=Mode.LIVE,
+            access={OWN_AUDIENCE: (EVERYTHING,)},
+            allowed_networks=(),
+            metadata={},
+            prefix=key_prefix(draw.brand, Mode.LIVE),
+            last_four=last_four(secret),
+            created_at=now,
+            created_by=None,
+        )
+        api_keys.insert(connection, key, digest, digester.fingerprint)
+        transaction.announce(Change("credential", digest.hex(), now))
+        return Issued(key, secret)
+
+    return await database.write(job)

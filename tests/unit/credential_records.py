@@ -1,0 +1,126 @@
+"""Stored credentials for verification to read, and a store that answers when it is told to."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from wayvo.core.access.grants import Access
+from wayvo.core.credentials.digest import Digester, RootSecret
+from wayvo.core.credentials.format import Mode, mint
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.verify.snapshot import NEVER, Holding, Opening, Owner, Snapshot
+
+INVOICES: Final = "https://invoices.example"
+OPERATOR: Final = "org_operator"
+CUSTOMER: Final = "org_customer"
+
+digester: Final = Digester(RootSecret(b"the root secret of these tests, present"))
+retired_digester: Final = Digester(RootSecret(b"the root secret of these tests, retired"))
+
+
+def credential(number: int, brand: str = "wv", mode: Mode = Mode.LIVE) -> bytes:
+    """Return a well-formed key of its own for each number."""
+    return mint(brand, mode, number.to_bytes(32)).encode()
+
+
+def record(
+    presented: bytes,
+    *,
+    access: Access | None = None,
+    project_id: str = "prj_1",
+    organization_id: str = OPERATOR,
+    mode: Mode = Mode.LIVE,
+    networks: tuple[str, ...] = (),
+    expires_at: int | None = None,
+    under: Digester = digester,
+) -> CredentialRecord:
+    """Return the stored side of a presented key."""
+    digest = under(presented)
+    return CredentialRecord(
+        digest=digest,
+        id=f"key_{digest[:8].hex()}",
+        organization_id=organization_id,
+        project_id=project_id,
+        project_archived=False,
+        mode=mode,
+        access={INVOICES: ("invoices:read",)} if access is None else access,
+        allowed_networks=networks,
+        expires_at=expires_at,
+        revoked_at=None,
+    )
+
+
+def api(audience: str = INVOICES, owner: str = OPERATOR, *, is_private: bool = False) -> ApiRecord:
+    """Return an API that declares ``invoices:read`` and ``invoices:write``."""
+    return ApiRecord(
+        audience=audience,
+        id=f"api_{audience}",
+        organization_id=owner,
+        is_private=is_private,
+        declared=frozenset({"invoices:read", "invoices:write"}),
+    )
+
+
+def snapshot(
+    openings: dict[str, tuple[str, ...]],
+    *,
+    verifies: Collection[str] = (),
+    mode: Mode = Mode.LIVE,
+    expires_at: int = NEVER,
+    is_revoked: bool = False,
+) -> Snapshot:
+    """Return a snapshot as the judge sees it."""
+    return Snapshot(
+        credential_id="key_1",
+        mode=mode,
+        is_revoked=is_revoked,
+        expires_at=expires_at,
+        networks=None,
+        owner=Owner(OPERATOR, "prj_1", is_archived=False, readings=()),
+        holding=Holding(
+            access=openings,
+            openings={
+                audience: Opening(frozenset(scopes), tuple(sorted(scopes))) for audience, scopes in openings.items()
+            },
+            verifies=frozenset(verifies),
+            readings=(),
+        ),
+    )
+
+
+class Stored:
+    """Rows in memory (:class:`wayvo.verify.filler.Source`). It counts the readings that it is asked for."""
+
+    def __init__(self, *records: CredentialRecord) -> None:
+        self.rows = {record.digest: record for record in records}
+        self.apis = {INVOICES: api()}
+        self.readings: list[frozenset[bytes]] = []
+        self.failure: Exception | None = None
+
+    async def find(self, digests: Collection[bytes]) -> CredentialRecords:
+        self.readings.append(frozenset(digests))
+        if self.failure is not None:
+            raise self.failure
+        found = tuple(self.rows[digest] for digest in digests if digest in self.rows)
+        return CredentialRecords(found, self.apis)
+
+    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
+        for old, new in digests:
+            self.rows[new] = replace(self.rows.pop(old), digest=new)
+
+
+class HeldBack(Stored):
+    """Reads at once and answers later: what changes between is what a slow reader would miss."""
+
+    def __init__(self, *records: CredentialRecord) -> None:
+        super().__init__(*records)
+        self.has_read = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def find(self, digests: Collection[bytes]) -> CredentialRecords:
+        found = await super().find(digests)
+        self.has_read.set()
+        await self.may_answer.wait()
+        return found

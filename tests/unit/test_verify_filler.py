@@ -1,0 +1,294 @@
+"""Filling the cache: what is read, how often, and what a change on the way does to it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from tests.unit.credential_records import HeldBack, Stored, credential, digester, record, retired_digester
+from wayvo.core.change import Change
+from wayvo.core.credentials.digest import Digester
+from wayvo.verify.cache import ABSENT, Cache, Known
+from wayvo.verify.cells import Cells
+from wayvo.verify.filler import MAX_BATCH, Filler
+from wayvo.verify.snapshot import Compiler, Snapshot
+
+KEY = credential(1)
+DIGEST = digester(KEY)
+
+
+class Part:
+    """A cache with its filler on a given source."""
+
+    def __init__(self, source: Stored, retired: tuple[Digester, ...] = ()) -> None:
+        cells = Cells()
+        self.cache = Cache(cells, 1000)
+        self.filler = Filler(source, self.cache, Compiler(cells), retired)
+
+    def ask(self, presented: bytes) -> asyncio.Task[Known]:
+        """Ask about one key, and let the question get on its way."""
+        return asyncio.create_task(self._ask(presented))
+
+    async def _ask(self, presented: bytes) -> Known:
+        digest = digester(presented)
+        known = self.cache.get(digest)
+        return (await self.filler.load({digest: presented}))[digest] if known is None else known
+
+
+def is_revoked(known: Known | None) -> bool:
+    assert isinstance(known, Snapshot)
+    return known.is_revoked
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 30))
+
+
+def revoke(source: Stored) -> Change:
+    """Commit a revocation and return the change that the bus would carry."""
+    source.rows[DIGEST] = replace(source.rows[DIGEST], revoked_at=5)
+    return Change("credential", DIGEST.hex(), at=5)
+
+
+def archive(source: Stored) -> Change:
+    source.rows[DIGEST] = replace(source.rows[DIGEST], project_archived=True)
+    return Change("project", "prj_1", at=5)
+
+
+def remove_scopes(source: Stored) -> Change:
+    source.apis = {audience: replace(api, declared=frozenset()) for audience, api in source.apis.items()}
+    return Change("api", next(iter(source.apis.values())).id, at=5)
+
+
+@pytest.mark.parametrize("commit", [revoke, archive, remove_scopes])
+def test_what_a_change_passed_on_the_way_is_never_cached(commit: Callable[[Stored], Change]) -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        before = part.ask(KEY)
+        await source.has_read.wait()
+        part.cache.apply(commit(source))
+        source.may_answer.set()
+        stale = await before
+        assert part.cache.get(DIGEST) is None
+        fresh = await part.ask(KEY)
+        assert fresh != stale
+        assert part.cache.get(DIGEST) is fresh
+
+    run(test)
+
+
+@pytest.mark.parametrize("commit", [revoke, archive, remove_scopes])
+def test_a_question_asked_after_the_acknowledgement_gets_the_new_answer_while_a_stale_reading_is_under_way(
+    commit: Callable[[Stored], Change],
+) -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        before = part.ask(KEY)
+        await source.has_read.wait()
+        part.cache.apply(commit(source))
+        after = part.ask(KEY)
+        await asyncio.sleep(0)
+        source.may_answer.set()
+        assert await after != await before
+        assert part.cache.get(DIGEST) is await after
+        assert len(source.readings) == 2
+
+    run(test)
+
+
+def test_a_revocation_is_seen_by_the_question_that_follows_it() -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        before = part.ask(KEY)
+        await source.has_read.wait()
+        part.cache.apply(revoke(source))
+        after = part.ask(KEY)
+        await asyncio.sleep(0)
+        source.may_answer.set()
+        assert not is_revoked(await before)
+        assert is_revoked(await after)
+        assert is_revoked(part.cache.get(DIGEST))
+
+    run(test)
+
+
+def test_a_key_created_while_its_absence_is_being_read_is_not_taken_for_absent() -> None:
+    async def test() -> None:
+        source = HeldBack()
+        part = Part(source)
+        before = part.ask(KEY)
+        await source.has_read.wait()
+        source.rows[DIGEST] = record(KEY)
+        part.cache.apply(Change("credential", DIGEST.hex(), at=5))
+        source.may_answer.set()
+        assert await before is ABSENT
+        assert isinstance(await part.ask(KEY), Snapshot)
+
+    run(test)
+
+
+def test_a_change_of_one_credential_costs_no_other_its_place_in_the_cache() -> None:
+    async def test() -> None:
+        other = credential(2)
+        source = HeldBack(record(KEY), record(other))
+        part = Part(source)
+        asked = part.ask(KEY), part.ask(other)
+        await source.has_read.wait()
+        part.cache.apply(revoke(source))
+        source.may_answer.set()
+        await asyncio.gather(*asked)
+        assert part.cache.get(DIGEST) is None
+        assert part.cache.get(digester(other)) is not None
+
+    run(test)
+
+
+def test_a_hundred_questions_about_one_key_are_at_most_two_readings() -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        first = [part.ask(KEY) for _ in range(50)]
+        await source.has_read.wait()
+        later = [part.ask(KEY) for _ in range(50)]
+        await asyncio.sleep(0)
+        source.may_answer.set()
+        assert len({id(known) for known in await asyncio.gather(*first)}) == 1
+        assert len({id(known) for known in await asyncio.gather(*later)}) == 1
+        assert source.readings == [{DIGEST}, {DIGEST}]
+
+    run(test)
+
+
+def test_questions_that_come_during_a_reading_share_the_next_one() -> None:
+    async def test() -> None:
+        source = HeldBack()
+        part = Part(source)
+        asked = [part.ask(KEY)]
+        await source.has_read.wait()
+        asked += [part.ask(credential(number)) for number in range(2, 400)]
+        await asyncio.sleep(0)
+        source.may_answer.set()
+        await asyncio.gather(*asked)
+        assert [len(reading) for reading in source.readings] == [1, 398]
+
+    run(test)
+
+
+def test_a_reading_is_bounded() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        await asyncio.gather(*(part.ask(credential(number)) for number in range(2 * MAX_BATCH + 1)))
+        assert [len(reading) for reading in source.readings] == [MAX_BATCH, MAX_BATCH, 1]
+
+    run(test)
+
+
+def test_a_caller_that_goes_away_takes_nothing_from_the_others() -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        leaving, staying = part.ask(KEY), part.ask(KEY)
+        await source.has_read.wait()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        source.may_answer.set()
+        assert isinstance(await staying, Snapshot)
+        assert part.cache.get(DIGEST) is await staying
+
+    run(test)
+
+
+def test_a_reading_whose_only_caller_went_away_still_fills_the_cache() -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY))
+        part = Part(source)
+        leaving = part.ask(KEY)
+        await source.has_read.wait()
+        leaving.cancel()
+        source.may_answer.set()
+        assert await part.ask(credential(2)) is ABSENT
+        assert part.cache.get(DIGEST) is not None
+
+    run(test)
+
+
+def test_a_failing_source_is_told_to_every_caller_and_the_next_question_reads_again() -> None:
+    async def test() -> None:
+        source = Stored(record(KEY))
+        part = Part(source)
+        source.failure = OSError("the disk is gone")
+        answers = await asyncio.gather(*(part.ask(KEY) for _ in range(3)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [OSError] * 3
+        assert part.cache.get(DIGEST) is None
+        source.failure = None
+        assert isinstance(await part.ask(KEY), Snapshot)
+
+    run(test)
+
+
+def test_changes_after_a_failed_reading_are_not_kept_for_one_that_is_over() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        source.failure = OSError("the disk is gone")
+        await asyncio.gather(part.ask(KEY), return_exceptions=True)
+        for number in range(100):
+            part.cache.apply(Change("credential", digester(credential(number)).hex(), at=5))
+        assert len(part.cache._doubtful) == 0
+
+    run(test)
+
+
+def test_a_failure_is_never_remembered_as_absence() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        source.failure = OSError("the disk is gone")
+        await asyncio.gather(part.ask(KEY), return_exceptions=True)
+        source.failure = None
+        assert await part.ask(KEY) is ABSENT
+        assert len(source.readings) == 2
+
+    run(test)
+
+
+def test_a_key_under_a_retired_secret_is_moved_and_then_found_without_it() -> None:
+    async def test() -> None:
+        source = Stored(record(KEY, under=retired_digester))
+        known = await Part(source, (retired_digester,)).ask(KEY)
+        assert isinstance(known, Snapshot)
+        assert source.rows.keys() == {DIGEST}
+        assert isinstance(await Part(source).ask(KEY), Snapshot)
+
+    run(test)
+
+
+def test_a_key_under_a_retired_secret_is_unknown_once_that_is_dropped() -> None:
+    async def test() -> None:
+        source = Stored(record(KEY, under=retired_digester))
+        assert await Part(source).ask(KEY) is ABSENT
+
+    run(test)
+
+
+def test_a_revocation_that_passes_the_move_to_the_present_secret_is_seen() -> None:
+    async def test() -> None:
+        source = HeldBack(record(KEY, under=retired_digester))
+        part = Part(source, (retired_digester,))
+        asked = part.ask(KEY)
+        await source.has_read.wait()
+        old = retired_digester(KEY)
+        source.rows[old] = replace(source.rows[old], revoked_at=5)
+        part.cache.apply(Change("credential", old.hex(), at=5))
+        source.may_answer.set()
+        assert is_revoked(await asked)
+        assert is_revoked(part.cache.get(DIGEST))
+
+    run(test)

@@ -1,0 +1,99 @@
+"""The decision: one ordered table, and who may hear it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from tests.unit.credential_records import snapshot
+from wayvo.core.credentials.format import Mode
+from wayvo.core.decision import Code
+from wayvo.core.networks import compile_networks
+from wayvo.verify.cache import ABSENT
+from wayvo.verify.judge import Question, judge, judge_for
+from wayvo.verify.snapshot import Snapshot
+
+A, B, C = "https://a.example", "https://b.example", "https://c.example"
+NOW = 1_000_000
+WANTED = Question(A, ("invoices:read",), Mode.LIVE, "192.0.2.1")
+
+FAULTS: dict[Code, dict[str, object]] = {
+    Code.REVOKED: {"is_revoked": True},
+    Code.EXPIRED: {"expires_at": NOW},
+    Code.WRONG_MODE: {"mode": Mode.TEST},
+    Code.WRONG_AUDIENCE: {"holding": snapshot({B: ("invoices:read",)}).holding},
+    Code.NETWORK_DENIED: {"networks": compile_networks(["198.51.100.0/24"])},
+    Code.INSUFFICIENT_SCOPE: {"holding": snapshot({A: ("invoices:write",)}).holding},
+}
+"""What makes a key fail with each code, in the order in which the judge looks."""
+
+
+def good() -> Snapshot:
+    return snapshot({A: ("invoices:read", "invoices:write")})
+
+
+def test_a_key_with_nothing_wrong_is_valid() -> None:
+    assert judge(good(), WANTED, NOW).code is Code.VALID
+
+
+@given(st.sets(st.sampled_from(list(FAULTS)), min_size=1))
+def test_the_first_thing_that_is_wrong_gives_the_code(codes: set[Code]) -> None:
+    wrong = good()
+    # In reverse, so that the earlier of two faults in one field stands.
+    for code in reversed(FAULTS):
+        if code in codes:
+            wrong = replace(wrong, **FAULTS[code])
+    assert judge(wrong, WANTED, NOW).code is next(code for code in FAULTS if code in codes)
+
+
+def test_an_expiry_is_in_force_in_its_very_microsecond() -> None:
+    key = replace(good(), expires_at=NOW)
+    assert judge(key, WANTED, NOW - 1).code is Code.VALID
+    assert judge(key, WANTED, NOW).code is Code.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [
+        ("198.51.100.7", Code.VALID),
+        ("::ffff:198.51.100.7", Code.VALID),
+        ("198.51.101.7", Code.NETWORK_DENIED),
+        ("not an address", Code.NETWORK_DENIED),
+        (None, Code.NETWORK_DENIED),
+    ],
+)
+def test_a_key_bound_to_networks_is_denied_from_elsewhere_and_from_nowhere(address: str | None, code: Code) -> None:
+    bound = replace(good(), networks=compile_networks(["198.51.100.0/24"]))
+    assert judge(bound, replace(WANTED, address=address), NOW).code is code
+
+
+def test_every_scope_that_is_asked_for_is_needed() -> None:
+    reader = snapshot({A: ("invoices:read",)})
+    both = replace(WANTED, scopes=("invoices:read", "invoices:write"))
+    assert judge(reader, both, NOW).code is Code.INSUFFICIENT_SCOPE
+    assert judge(good(), both, NOW).code is Code.VALID
+    assert judge(reader, replace(WANTED, scopes=()), NOW).code is Code.VALID
+
+
+@pytest.mark.parametrize("fault", [{}, *FAULTS.values()])
+def test_to_who_has_authority_elsewhere_a_credential_is_unknown_whatever_its_state(fault: dict[str, object]) -> None:
+    verifier = snapshot({C: ("credentials:verify",)}, verifies=[C])
+    decision = judge_for(verifier, replace(good(), **fault), replace(WANTED, audience=C), NOW)
+    assert (decision.code, decision.snapshot) == (Code.UNKNOWN, None)
+
+
+def test_what_is_for_another_audience_of_the_verifiers_is_said_to_be() -> None:
+    verifier = snapshot({A: ("credentials:verify",), C: ("credentials:verify",)}, verifies=[A, C])
+    decision = judge_for(verifier, good(), replace(WANTED, audience=C), NOW)
+    assert decision.code is Code.WRONG_AUDIENCE
+    assert decision.snapshot is not None
+
+
+def test_access_without_the_authority_to_ask_is_none() -> None:
+    verifier = snapshot({A: ("invoices:read",), C: ("credentials:verify",)}, verifies=[C])
+    assert judge_for(verifier, good(), WANTED, NOW).code is Code.UNKNOWN
+
+
+def test_what_does_not_exist_is_unknown() -> None:
+    assert judge(ABSENT, WANTED, NOW).code is Code.UNKNOWN
+    assert judge_for(snapshot({A: ("credentials:verify",)}, verifies=[A]), ABSENT, WANTED, NOW).code is Code.UNKNOWN
