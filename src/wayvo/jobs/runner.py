@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -22,20 +22,22 @@ class Job:
 @asynccontextmanager
 async def running(jobs: Sequence[Job]) -> AsyncIterator[None]:
     """Run ``jobs`` for as long as the context lasts; each has one more turn at its end."""
-    tasks = [asyncio.create_task(_run(job), name=job.name) for job in jobs]
+    is_over = asyncio.Event()
+    tasks = [asyncio.create_task(_run(job, is_over), name=job.name) for job in jobs]
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for job in jobs:
-            await _step(job)
+        # No step is cut off in the middle: what it has taken to store would be lost.
+        is_over.set()
+        await asyncio.gather(*tasks)
 
 
-async def _run(job: Job) -> None:
-    while True:
-        await asyncio.sleep(job.interval_seconds)
+async def _run(job: Job, is_over: asyncio.Event) -> None:
+    is_last = False
+    while not is_last:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(is_over.wait(), job.interval_seconds)
+        is_last = is_over.is_set()
         await _step(job)
 
 
