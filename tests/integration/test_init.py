@@ -11,6 +11,7 @@ import pytest
 from tests.harness.leaks import KEY
 from tests.harness.process import WAYVO, ServerProcess, environment, refuse_leaks, run_wayvo
 from wayvo.core.access.permissions import PERMISSIONS
+from wayvo.store.data_folder import DataFolder
 
 FOUND = ("init", "--organization", "Acme", "--email", "Owner@Acme.example")
 IN_DATA = {"WAYVO_DATA_DIR": "data"}
@@ -155,3 +156,18 @@ def test_a_password_from_stdin_is_stored_as_an_argon2id_hash_alone(tmp_path: Pat
     hasher = argon2.PasswordHasher()
     assert hasher.verify(str(password_hash), "correct horse battery")
     assert b"correct horse" not in (tmp_path / "data" / "wayvo.db").read_bytes()
+
+
+def test_a_process_that_finds_another_ones_root_secret_in_its_place_takes_that_one(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    theirs = []
+
+    def entropy(count: int) -> bytes:
+        # This process has seen that there is none; here the other one comes between.
+        theirs.append(DataFolder(tmp_path / "data").secret(lambda _: b"\x01" * count, may_create=True))
+        return b"\x02" * count
+
+    ours = folder.secret(entropy, may_create=True)
+    assert [ours] == theirs
+    assert folder.secret(entropy, may_create=False) == ours
+    assert [path.name for path in folder.path.iterdir()] == ["secret.key"]
