@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from wayvo.api.application import create_api
@@ -17,11 +18,13 @@ from wayvo.edge.access_log import AccessLog
 from wayvo.edge.asgi import Application
 from wayvo.edge.dispatch import Dispatch
 from wayvo.edge.metrics import Sources, serve_metrics
-from wayvo.edge.request_id import RequestId
-from wayvo.edge.security_headers import SecurityHeaders
+from wayvo.edge.request_id import RequestId, RequestIds
+from wayvo.edge.security_headers import SecurityHeaders, machine_headers
 from wayvo.gate.asgi import Lane
 from wayvo.gate.forward_auth import NOBODY, ForwardAuthHandler
 from wayvo.gate.forward_auth import PATH as FORWARD_AUTH
+from wayvo.gate.guard import Guard, Limits
+from wayvo.gate.lanes import LaneHandler, Lanes
 from wayvo.gate.openapi import doors
 from wayvo.gate.verify import MAX_BODY_BYTES, VerifyHandler
 from wayvo.gate.wire import Problems
@@ -51,14 +54,21 @@ from wayvo.verify.snapshot import Compiler
 
 LAST_USES_SECONDS: Final = 1.0
 SWEEP_SECONDS: Final = 60.0
+PROBE_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 5.0
 """A node that has not known for so long what the others changed does not decide (unless the operator chose so)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a server serves: the application, and the guard whose protocol stands before it."""
+
+    application: Application
+    guard: Guard
+
+
 @asynccontextmanager
-async def open_application(
-    installation: Installation, settings: Settings, *, worker: int = 0
-) -> AsyncIterator[Application]:
+async def open_application(installation: Installation, settings: Settings, *, worker: int = 0) -> AsyncIterator[Door]:
     """Put the application together on an open installation, with its jobs running; ``worker`` counts its processes."""
     database, draw = installation.database, installation.draw
     await declare_own_scopes(database, draw)
@@ -99,8 +109,9 @@ async def open_application(
     async def probe() -> Readiness:
         silence = round(follower.silence_seconds, 3)
         try:
-            await database.read(organizations.is_empty)
-        except (DatabaseBusy, DatabaseUnavailable):
+            async with asyncio.timeout(PROBE_SECONDS):
+                await database.read(organizations.is_empty)
+        except (DatabaseBusy, DatabaseUnavailable, TimeoutError):
             return Readiness("not_ready", "unavailable", database.waiting_writes, silence)
         return Readiness("ready" if verifier.may_trust() else "not_ready", "ok", database.waiting_writes, silence)
 
@@ -113,11 +124,26 @@ async def open_application(
         doors=doors(),
     )
     problems = Problems(settings.public_url)
-    forward_auth = Lane(ForwardAuthHandler(verifier, problems, trusted), verifier, problems, always=NOBODY)
-    verify = Lane(VerifyHandler(verifier, problems, trusted), verifier, problems, max_body_bytes=MAX_BODY_BYTES)
-    dispatch = Dispatch({"/v1/verify": verify}, {FORWARD_AUTH: forward_auth}, api)  # type: ignore[arg-type] # Litestar's own ASGI types
-    application = SecurityHeaders(
-        AccessLog(dispatch, settings.public_url), is_https=settings.public_url.startswith("https:")
+    is_https = settings.public_url.startswith("https:")
+    lanes = Lanes(
+        LaneHandler("/v1/verify", VerifyHandler(verifier, problems, trusted), MAX_BODY_BYTES),
+        LaneHandler(
+            FORWARD_AUTH, ForwardAuthHandler(verifier, problems, trusted), None, takes_below=True, always=NOBODY
+        ),
+    )
+    dispatch = Dispatch(
+        {lane.path: Lane(lane, verifier, problems) for lane in lanes.all if not lane.takes_below},
+        {lane.path: Lane(lane, verifier, problems) for lane in lanes.all if lane.takes_below},
+        api,  # type: ignore[arg-type] # Litestar's own ASGI types
+    )
+    application = SecurityHeaders(AccessLog(dispatch, settings.public_url), is_https=is_https)
+    request_ids = RequestIds(draw.entropy, trusted)
+    guard = Guard(
+        lanes if settings.fast_lane else Lanes(),
+        problems,
+        request_ids=request_ids,
+        security_headers=machine_headers(is_https=is_https),
+        limits=Limits(connections=settings.max_connections),
     )
 
     jobs = (
@@ -127,7 +153,12 @@ async def open_application(
     metrics = _metrics(database, cache, meter, follower)
     async with _following(follower, settings), running(jobs):
         with _serving_metrics(metrics, settings.metrics_bind, worker):
-            yield RequestId(application, draw.entropy, trusted)
+            watch = asyncio.create_task(guard.watch(), name="watch connections")
+            try:
+                yield Door(RequestId(application, request_ids), guard)
+            finally:
+                watch.cancel()
+                guard.give_up()
 
 
 @asynccontextmanager

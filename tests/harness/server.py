@@ -1,4 +1,4 @@
-"""The whole product in this process: real HTTP on a real port, a real SQLite file, a clock that the test turns."""
+"""The whole product in this process: real HTTP on a real port, a real database, a clock that the test turns."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,10 +14,12 @@ from typing import Any, Self, TypeVar
 import httpx
 import uvicorn
 
+from tests.harness import engine
 from tests.harness.clock import TurnedClock
 from tests.harness.leaks import leaked
 from wayvo.app import open_application
 from wayvo.cli.founding import found_installation
+from wayvo.gate.fast_lane import guarded_protocol
 from wayvo.installation import Installation, open_installation
 from wayvo.services.bootstrap import Founded
 from wayvo.settings import Settings, load
@@ -76,11 +79,15 @@ class RunningServer:
 
     def call(self, step: Callable[[Installation], Awaitable[T]]) -> T:
         """Run ``step`` on the server's own event loop."""
+        return self.begin(step).result(60)
+
+    def begin(self, step: Callable[[Installation], Awaitable[T]]) -> Future[T]:
+        """Begin ``step`` on the server's own event loop."""
 
         async def run() -> T:
             return await step(self.installation)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
     def create_key(self, **fields: Any) -> dict[str, Any]:
         """Create a key with the operator's and return the answer."""
@@ -128,11 +135,11 @@ class RunningServer:
                 key_name="Operator",
                 scopes=("*",),
             )
-            async with open_application(installation, settings) as application:
+            async with open_application(installation, settings) as door:
                 config = uvicorn.Config(
-                    application,
+                    door.application,
                     port=port,
-                    http="httptools",
+                    http=guarded_protocol(door.guard),
                     lifespan="off",
                     log_config=None,
                     access_log=False,
@@ -143,7 +150,8 @@ class RunningServer:
                 await self._server.serve()
 
     def _settings(self, port: int) -> Settings:
-        return load({"WAYVO_DATA_DIR": str(self.folder), "WAYVO_BIND": f"127.0.0.1:{port}", **self._environment})
+        on_engine = engine.chosen().variables(self.folder)
+        return load({**on_engine, "WAYVO_BIND": f"127.0.0.1:{port}", **self._environment})
 
 
 class _Server(uvicorn.Server):

@@ -24,7 +24,7 @@ ACCESS_FIELDS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(tmp_path_factory.mktemp("logs")) as server:
+    with ServerProcess(tmp_path_factory.mktemp("logs"), variables={"WAYVO_FAST_LANE": "false"}) as server:
         yield server
 
 

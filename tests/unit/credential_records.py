@@ -78,11 +78,12 @@ def snapshot(
         is_revoked=is_revoked,
         expires_at=expires_at,
         networks=None,
-        owner=Owner(OPERATOR, "prj_1", is_archived=False, readings=()),
+        owner=Owner(OPERATOR, "prj_1", is_archived=False, head=b"", readings=()),
         holding=Holding(
             access=openings,
             openings={
-                audience: Opening(frozenset(scopes), tuple(sorted(scopes))) for audience, scopes in openings.items()
+                audience: Opening(frozenset(scopes), tuple(sorted(scopes)), b"")
+                for audience, scopes in openings.items()
             },
             verifies=frozenset(verifies),
             readings=(),

@@ -13,7 +13,7 @@ from wayvo.core.networks import compile_networks
 from wayvo.edge.access_log import AccessLog
 from wayvo.edge.asgi import ROUTE, Application, Message, Receive, Scope, Send, request_id_of
 from wayvo.edge.dispatch import Dispatch
-from wayvo.edge.request_id import RequestId
+from wayvo.edge.request_id import RequestId, RequestIds
 from wayvo.edge.security_headers import SecurityHeaders
 
 TRUSTED = compile_networks(("10.0.0.0/8",))
@@ -91,7 +91,7 @@ def failing(error: BaseException, *, after: int = 0) -> Application:
 
 def numbered(application: Application) -> RequestId:
     drawn = iter(range(100))
-    return RequestId(application, lambda count: next(drawn).to_bytes(count), TRUSTED)
+    return RequestId(application, RequestIds(lambda count: next(drawn).to_bytes(count), TRUSTED))
 
 
 def test_every_request_has_an_id_of_its_own_that_the_answer_carries() -> None:

@@ -8,9 +8,10 @@ import pytest
 from tests.unit.credential_records import Stored, credential, digester, record
 from wayvo.core.credentials.format import prefixes_of
 from wayvo.core.networks import compile_networks
-from wayvo.edge.request_id import RequestId
+from wayvo.edge.request_id import RequestId, RequestIds
 from wayvo.gate.asgi import Lane
 from wayvo.gate.forward_auth import NOBODY, ForwardAuthHandler
+from wayvo.gate.lanes import LaneHandler
 from wayvo.gate.verify import MAX_BODY_BYTES, VerifyHandler
 from wayvo.gate.wire import Problems
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
@@ -45,13 +46,15 @@ class Part:
         forward_auth = ForwardAuthHandler(verifier, problems, nobody_trusted)
         verify = VerifyHandler(verifier, problems, nobody_trusted)
         self._doors = {
-            "/v1/forward-auth": Lane(forward_auth, verifier, problems, always=NOBODY),
-            "/v1/verify": Lane(verify, verifier, problems, max_body_bytes=MAX_BODY_BYTES),
+            "/v1/forward-auth": Lane(
+                LaneHandler("/v1/forward-auth", forward_auth, None, always=NOBODY), verifier, problems
+            ),
+            "/v1/verify": Lane(LaneHandler("/v1/verify", verify, MAX_BODY_BYTES), verifier, problems),
         }
 
     def ask(self, path: str) -> httpx.Response:
         async def ask() -> httpx.Response:
-            application = RequestId(self._doors[path], bytes, compile_networks([]))
+            application = RequestId(self._doors[path], RequestIds(bytes, compile_networks([])))
             transport = httpx.ASGITransport(application)
             async with httpx.AsyncClient(transport=transport, base_url="http://wayvo.example") as client:
                 headers = {"Authorization": f"Bearer {KEY.decode()}", "Wayvo-Credential": KEY.decode()}

@@ -20,6 +20,7 @@ from wayvo import __version__
 from wayvo.app import open_application
 from wayvo.core.errors import PROBLEM_BY_CODE
 from wayvo.edge.dispatch import Dispatch
+from wayvo.gate.lanes import LaneHandler
 from wayvo.installation import open_installation
 from wayvo.settings import load
 
@@ -71,13 +72,13 @@ def examples(document: Document, content: Document) -> list[Any]:
 def test_the_document_has_every_door_of_the_running_application_and_no_other(
     document: Document, tmp_path: Path
 ) -> None:
-    async def tables() -> tuple[set[tuple[str, str]], set[str], set[str]]:
+    async def tables() -> tuple[set[tuple[str, str]], set[str], set[str], tuple[LaneHandler, ...]]:
         settings = load({"WAYVO_DATA_DIR": str(tmp_path / "data")})
         async with (
             open_installation(settings, is_server=True, clock=TurnedClock(), entropy=os.urandom) as installation,
-            open_application(installation, settings) as application,
+            open_application(installation, settings) as door,
         ):
-            inner: Any = application
+            inner: Any = door.application
             while not isinstance(inner, Dispatch):
                 inner = inner._application
             framework = inner._otherwise
@@ -88,11 +89,12 @@ def test_the_document_has_every_door_of_the_running_application_and_no_other(
                 for method in getattr(route, "methods", ())
                 if method != "OPTIONS"
             }
-            return routes, set(inner._exact), {prefix for prefix, _ in inner._prefixes}
+            return routes, set(inner._exact), {prefix for prefix, _ in inner._prefixes}, door.guard.lanes.all
 
-    routes, exact, prefixes = asyncio.run(tables())
+    routes, exact, prefixes, fast = asyncio.run(tables())
     assert len(routes) > 20
     documented = {(method, path) for method, path, _ in operations(document)}
+    assert {lane.path for lane in fast} == exact | prefixes
     lanes = exact | prefixes | {f"{prefix}/{{path}}" for prefix in prefixes}
     assert {path for _, path in documented - routes} == lanes
     assert routes - documented == set()

@@ -13,15 +13,15 @@ import structlog
 import uvicorn
 import uvloop
 
-from wayvo.app import open_application
+from wayvo.app import Door, open_application
 from wayvo.cli import workers
 from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.listening import cannot_listen, open_sockets, read_certificate, renew_certificate
 from wayvo.cli.workers import Inherited
 from wayvo.edge import logs
-from wayvo.edge.asgi import Application
+from wayvo.gate.fast_lane import guarded_protocol
 from wayvo.installation import Installation, open_installation
-from wayvo.services.root_secret import WrongSecret
+from wayvo.services.root_secret import IncompleteCopy, WrongSecret
 from wayvo.settings import Bind, SettingError, Settings
 from wayvo.store.data_folder import DataFolderError
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
@@ -69,7 +69,7 @@ def told(settings: Settings) -> Iterator[None]:
     """Tell in a sentence what a person can mend about an installation that can't be opened or served."""
     try:
         yield
-    except (SettingError, DataFolderError, OldSchema, UnknownSchema, WrongSecret) as error:
+    except (SettingError, DataFolderError, OldSchema, UnknownSchema, IncompleteCopy, WrongSecret) as error:
         raise CommandFailed(str(error), ExitCode.USAGE) from None
     except (DatabaseBusy, DatabaseUnavailable) as error:
         mend = _SQLITE_MEND if settings.is_on_sqlite else _POSTGRESQL_MEND
@@ -110,8 +110,8 @@ async def _serve(settings: Settings, before: Hook | None, worker: Inherited | No
         async with open_installation(settings, is_server=True) as installation:
             after = await before(installation) if before is not None else None
             index = 0 if worker is None else worker.index
-            async with open_application(installation, settings, worker=index) as application:
-                config = _configuration(settings, application)
+            async with open_application(installation, settings, worker=index) as door:
+                config = _configuration(settings, door)
 
                 def ready() -> None:
                     _log.info("serving", url=settings.public_url, bind=str(settings.bind))
@@ -127,10 +127,10 @@ async def _serve(settings: Settings, before: Hook | None, worker: Inherited | No
     _log.info("stopped")
 
 
-def _configuration(settings: Settings, application: Application) -> uvicorn.Config:
+def _configuration(settings: Settings, door: Door) -> uvicorn.Config:
     config = uvicorn.Config(
-        application,
-        http="httptools",
+        door.application,
+        http=guarded_protocol(door.guard),
         loop="none",
         ws="none",
         lifespan="off",

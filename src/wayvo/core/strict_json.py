@@ -7,13 +7,15 @@ Duplicate names, ``NaN``, lone surrogates, NUL and bottomless nesting are refuse
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+import msgspec.structs
 
 from wayvo.core.errors import InvalidField, MalformedJson, invalid
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 _ENUM: Final = "Invalid enum value "
 _OBJECT_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*?)`", re.DOTALL)
@@ -53,6 +55,29 @@ def decode(body: bytes, target: type[T]) -> T | MalformedJson | InvalidField:
         return msgspec.convert(value, target)
     except msgspec.ValidationError as error:
         return invalid(*locate(str(error)))
+
+
+class FlatDecoder(Generic[S]):
+    """Decodes a struct that holds no object, several times as fast as :func:`decode` and just as strictly.
+
+    Without a backslash in the body a name is written in one way only: one that stands there once stands in the object
+    once. Msgspec refuses the rest (what is no UTF-8, control characters, ``NaN``). Whatever is in doubt takes the
+    slow way, which also finds the words for a refusal.
+    """
+
+    def __init__(self, target: type[S]) -> None:
+        self._target = target
+        self._decoder = msgspec.json.Decoder(target)
+        self._names = tuple(f'"{field.encode_name}"'.encode() for field in msgspec.structs.fields(target))
+
+    def decode(self, body: bytes) -> S | MalformedJson | InvalidField:
+        """Return ``body`` as the target, or which field is wrong."""
+        if b"\\" not in body and all(body.count(name) <= 1 for name in self._names):
+            try:
+                return self._decoder.decode(body)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                pass
+        return decode(body, self._target)
 
 
 def locate(message: str, at: str = "") -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Every request has an id: in its answer, in the logs, in its problem document."""
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from wayvo.core.networks import Networks
@@ -9,22 +10,43 @@ from wayvo.edge.asgi import REQUEST_ID, Application, Message, Receive, Scope, Se
 
 _HEADER: Final = b"x-request-id"
 _ACCEPTED: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}")
-_RANDOM_BYTES: Final = 12
+_RANDOM_BYTES: Final = 8
+
+
+class RequestIds:
+    """Makes ids: what is random once a process, and a count. They tell requests apart and keep no secret."""
+
+    def __init__(self, entropy: Callable[[int], bytes], trusted_proxies: Networks) -> None:
+        self._process = entropy(_RANDOM_BYTES).hex()
+        self._count = itertools.count()
+        self._trusted_proxies = trusted_proxies
+
+    def new(self) -> str:
+        """Return an id that no other request has."""
+        return f"req_{self._process}{next(self._count):08x}"
+
+    def of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Return a request's id: a trusted proxy's own if it looks like one, else a new one."""
+        if peer in self._trusted_proxies:
+            given = [value for name, value in headers if name == _HEADER]
+            if len(given) == 1 and _ACCEPTED.fullmatch(given[0]):
+                return given[0].decode()
+        return self.new()
 
 
 class RequestId:
-    """Gives each request an id; a trusted proxy's own is taken over if it looks like one."""
+    """Gives each request its id."""
 
-    def __init__(self, application: Application, entropy: Callable[[int], bytes], trusted_proxies: Networks) -> None:
+    def __init__(self, application: Application, request_ids: RequestIds) -> None:
         self._application = application
-        self._entropy = entropy
-        self._trusted_proxies = trusted_proxies
+        self._request_ids = request_ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        request_id = self._given(scope) or f"req_{self._entropy(_RANDOM_BYTES).hex()}"
+        client = scope.get("client")
+        request_id = self._request_ids.of(client[0] if client else "", scope["headers"])
         scope[REQUEST_ID] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -33,10 +55,3 @@ class RequestId:
             await send(message)
 
         await self._application(scope, receive, send_with_id)
-
-    def _given(self, scope: Scope) -> str | None:
-        client = scope.get("client")
-        if not client or client[0] not in self._trusted_proxies:
-            return None
-        given = [value for name, value in scope["headers"] if name == _HEADER]
-        return given[0].decode() if len(given) == 1 and _ACCEPTED.fullmatch(given[0]) else None

@@ -14,6 +14,11 @@ _UNCACHED: Final = (b"cache-control", b"no-store")
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
+def machine_headers(*, is_https: bool) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what an answer without headers of its own gets, in the order in which it gets it."""
+    return (*(_ALWAYS if not is_https else (*_ALWAYS, _HSTS)), _POLICY, _UNCACHED)
+
+
 class SecurityHeaders:
     """Adds them; an application's own Content-Security-Policy or Cache-Control stands."""
 

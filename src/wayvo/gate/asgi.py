@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wayvo.core.decision import Code
 from wayvo.core.errors import BodyTooLarge, Overloaded, Problem, StorageUnavailable
-from wayvo.core.problem_json import DENIALS
 from wayvo.edge.asgi import BodyOverLimit, ClientGone, Receive, Scope, Send, read_body, request_id_of
-from wayvo.gate.wire import Answer, Handler, Headers, Problems, Request
+from wayvo.gate.lanes import LaneHandler
+from wayvo.gate.wire import CLOSING, Answer, Problems, Request
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
 from wayvo.verify.handler import Loaded, Missing, Verifier
 
@@ -16,25 +15,14 @@ MAX_ROUNDS: Final = 4
 
 
 class Lane:
-    """One handler as an ASGI application.
+    """One lane as an ASGI application."""
 
-    Without ``max_body_bytes`` no body is waited for; ``always`` are the headers that every answer of it has.
-    """
-
-    def __init__(
-        self,
-        handler: Handler,
-        verifier: Verifier,
-        problems: Problems,
-        *,
-        max_body_bytes: int | None = None,
-        always: Headers = (),
-    ) -> None:
-        self._handler = handler
+    def __init__(self, lane: LaneHandler, verifier: Verifier, problems: Problems) -> None:
+        self._handler = lane.handler
         self._verifier = verifier
         self._problems = problems
-        self._max_body_bytes = max_body_bytes
-        self._always = always
+        self._max_body_bytes = lane.max_body_bytes
+        self._always = lane.always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
@@ -44,7 +32,7 @@ class Lane:
                 body = await read_body(scope, receive, self._max_body_bytes)
             except BodyOverLimit:
                 refusal = BodyTooLarge(f"The body may have {self._max_body_bytes} bytes.")
-                await _send(send, self._problems.answer(refusal, request_id, ((b"connection", b"close"),)))
+                await _send(send, self._problems.answer(refusal, request_id, CLOSING))
                 return
             except ClientGone:
                 return
@@ -62,8 +50,6 @@ class Lane:
 
     async def _answer(self, request: Request) -> Answer:
         loaded: Loaded = {}
-        if not self._verifier.may_trust():
-            return self._refuse(DENIALS[Code.UNAVAILABLE], request)
         try:
             for _ in range(MAX_ROUNDS):
                 answer = self._handler(request, loaded)
@@ -83,5 +69,5 @@ class Lane:
 async def _send(send: Send, answer: Answer) -> None:
     length = (b"content-length", str(len(answer.body)).encode())
     start: Mapping[str, Any] = {"type": "http.response.start", "status": answer.status}
-    await send({**start, "headers": [*answer.headers, length]})
+    await send({**start, "headers": [*answer.headers(), length]})
     await send({"type": "http.response.body", "body": answer.body})

@@ -7,6 +7,8 @@ is the client's, and counts for nothing.
 
 from typing import Final
 
+import msgspec
+
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.scopes import is_scope
 from wayvo.core.credentials.bearer import bearer
@@ -34,6 +36,20 @@ NOBODY: Final = (
 )
 
 
+_MODES: Final = {mode: f"wayvo-mode: {mode.value}\r\n".encode() for mode in Mode}
+
+MAX_KEPT_QUERIES: Final = 256
+MAX_KEPT_QUERY_BYTES: Final = 1024
+
+
+class _Wanted(msgspec.Struct, frozen=True, gc=False):
+    """What a proxy's query asks for."""
+
+    audience: str
+    scopes: tuple[str, ...]
+    mode: Mode
+
+
 class ForwardAuthHandler:
     """Answers 200, 401 or 403 with identity headers; whatever the method, and without waiting for a body."""
 
@@ -41,45 +57,57 @@ class ForwardAuthHandler:
         self._verifier = verifier
         self._problems = problems
         self._trusted_proxies = trusted_proxies
+        self._wanted: dict[bytes, _Wanted] = {}
 
     def __call__(self, request: Request, loaded: Loaded) -> Answer | Missing:
         """Answer from memory, or say what is missing."""
+        if not self._verifier.may_trust():
+            return self._problems.answer(DENIALS[Code.UNAVAILABLE], request.request_id, NOBODY)
         presented = bearer(request.headers)
         if isinstance(presented, Problem):
             return self._problems.answer(presented, request.request_id, NOBODY)
         known = self._verifier.look_up(presented, loaded)
         if isinstance(known, Missing):
             return known
-        question = self._question(request)
-        if isinstance(question, Problem):
-            return self._problems.answer(question, request.request_id, NOBODY)
-        decision = self._verifier.decide(known, question)
-        self._verifier.record(decision, question.address)
+        wanted = self._wanted_by(request.query if request.path == PATH else b"")
+        if isinstance(wanted, Problem):
+            return self._problems.answer(wanted, request.request_id, NOBODY)
+        address = client_address(request.peer, request.headers, self._trusted_proxies)
+        decision = self._verifier.decide(known, Question(wanted.audience, wanted.scopes, wanted.mode, address))
+        self._verifier.record(decision, address)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return self._problems.answer(DENIALS[decision.code], request.request_id, NOBODY)
-        return Answer(200, _identity(decision.snapshot, question.audience), b"")
+        return Answer(200, _identity(decision.snapshot, wanted.audience), b"")
 
-    def _question(self, request: Request) -> Question | InvalidRequest:
-        address = client_address(request.peer, request.headers, self._trusted_proxies)
-        parameters = parse_query(request.query if request.path == PATH else b"", ("audience", "scopes", "mode"))
-        if isinstance(parameters, InvalidRequest):
-            return parameters
-        scopes = parameters.get("scopes", "").replace(",", " ").split()
-        if not all(is_scope(scope) for scope in scopes):
-            return refuse_parameter("scopes", "a scope is noun:verb; separate several by spaces or commas")
-        mode = parameters.get("mode", Mode.LIVE)
-        if mode not in tuple(Mode):
-            return refuse_parameter("mode", "is live or test")
-        return Question(parameters.get("audience", OWN_AUDIENCE), scopes, Mode(mode), address)
+    def _wanted_by(self, query: bytes) -> _Wanted | InvalidRequest:
+        """Return what a proxy's query asks for. A proxy asks the same again and again: the first answers are kept."""
+        wanted = self._wanted.get(query)
+        if wanted is not None:
+            return wanted
+        parsed = _parse(query)
+        if isinstance(parsed, _Wanted) and len(self._wanted) < MAX_KEPT_QUERIES and len(query) <= MAX_KEPT_QUERY_BYTES:
+            self._wanted[query] = parsed
+        return parsed
 
 
-def _identity(snapshot: Snapshot, audience: str) -> tuple[tuple[bytes, bytes], ...]:
-    scopes = " ".join(snapshot.holding.openings[audience].sorted_scopes)
-    return (
-        (b"wayvo-organization-id", snapshot.owner.organization_id.encode()),
-        (b"wayvo-project-id", snapshot.owner.project_id.encode()),
-        (b"wayvo-principal", f"service_account:{snapshot.owner.project_id}".encode()),
-        (b"wayvo-credential-id", snapshot.credential_id.encode()),
-        (b"wayvo-mode", snapshot.mode.value.encode()),
-        (b"wayvo-scopes", scopes.encode()),
+def _parse(query: bytes) -> _Wanted | InvalidRequest:
+    parameters = parse_query(query, ("audience", "scopes", "mode"))
+    if isinstance(parameters, InvalidRequest):
+        return parameters
+    scopes = parameters.get("scopes", "").replace(",", " ").split()
+    if not all(is_scope(scope) for scope in scopes):
+        return refuse_parameter("scopes", "a scope is noun:verb; separate several by spaces or commas")
+    mode = parameters.get("mode", Mode.LIVE)
+    if mode not in tuple(Mode):
+        return refuse_parameter("mode", "is live or test")
+    return _Wanted(parameters.get("audience", OWN_AUDIENCE), tuple(scopes), Mode(mode))
+
+
+def _identity(snapshot: Snapshot, audience: str) -> bytes:
+    opening = snapshot.holding.openings[audience]
+    return b"%bwayvo-credential-id: %b\r\n%b%b" % (
+        snapshot.owner.head,
+        snapshot.credential_id.encode(),
+        _MODES[snapshot.mode],
+        opening.head,
     )

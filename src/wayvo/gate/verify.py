@@ -18,7 +18,7 @@ from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, Inval
 from wayvo.core.instants import format_instant
 from wayvo.core.networks import Networks, client_address, parse_address
 from wayvo.core.problem_json import DENIALS
-from wayvo.core.strict_json import decode, locate
+from wayvo.core.strict_json import FlatDecoder, locate
 from wayvo.gate.query import parse_query
 from wayvo.gate.wire import JSON, Answer, Problems, Request
 from wayvo.verify.handler import Loaded, Missing, Verifier
@@ -42,6 +42,9 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def __repr__(self) -> str:
         return f"VerifyRequest(audience={self.audience!r})"
+
+
+_DECODER: Final = FlatDecoder(VerifyRequest)
 
 
 class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +76,13 @@ class VerifyHandler:
         if request.method not in ("GET", "POST"):
             refusal = MethodNotAllowed("Ask with POST, or with GET and the header Wayvo-Credential.")
             return self._problems.answer(refusal, request.request_id, ((b"allow", b"GET, POST"),))
-        verdict = self._verdict(request, loaded)
+        is_trusted = self._verifier.may_trust()
+        verdict = self._verdict(request, loaded) if is_trusted else DENIALS[Code.UNAVAILABLE]
         if isinstance(verdict, Missing):
             return verdict
         if isinstance(verdict, Problem):
             return self._problems.answer(verdict, request.request_id)
-        return Answer(200, (JSON,), self._encoder.encode(verdict))
+        return Answer(200, JSON, self._encoder.encode(verdict))
 
     def _verdict(self, request: Request, loaded: Loaded) -> VerifyAnswer | Problem | Missing:
         """Authenticate who asks, then read the question, then decide: a stranger's body is not even parsed."""
@@ -141,7 +145,7 @@ def _from_body(request: Request) -> VerifyRequest | Problem:
     refused = parse_query(request.query, ()) if request.query else None
     if isinstance(refused, Problem):
         return refused
-    question = decode(request.body, VerifyRequest)
+    question = _DECODER.decode(request.body)
     if isinstance(question, Problem):
         return question
     fault = _fault(question)

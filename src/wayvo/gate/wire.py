@@ -11,7 +11,8 @@ from wayvo.verify.handler import Loaded, Missing
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-JSON: Final = (b"content-type", b"application/json")
+CLOSING: Final = ((b"connection", b"close"),)
+JSON: Final = b"content-type: application/json\r\n"
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -37,11 +38,24 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """An answer. Content length and request id are added on the way out."""
+    """An answer. ``head`` is its own headers as they go out, each with its line's end; the rest is added on the way."""
 
     status: int
-    headers: Headers
+    head: bytes
     body: bytes
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return ``head`` taken apart, as ASGI wants it."""
+        lines = self.head.split(b"\r\n")[:-1]
+        return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+
+
+def announced_bytes(headers: Headers) -> int:
+    """Return the length that a request's body is said to have; 0 if it says none."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value[:20])
+    return 0
 
 
 Handler = Callable[[Request, Loaded], Answer | Missing]
@@ -58,4 +72,10 @@ class Problems:
         """Return a problem as an answer."""
         headers = [(b"content-type", problem_json.CONTENT_TYPE.encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in problem_json.headers(problem).items()]
-        return Answer(problem.status, (*headers, *extra), problem_json.render(problem, self._public_url, request_id))
+        body = problem_json.render(problem, self._public_url, request_id)
+        return Answer(problem.status, head_of((*headers, *extra)), body)
+
+
+def head_of(headers: Headers) -> bytes:
+    """Return headers as they go out."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

@@ -42,6 +42,8 @@ class Settings:
     metrics_bind: Bind | None
     stale_policy: StalePolicy
     cache_credentials: int
+    fast_lane: bool
+    max_connections: int
     drain_seconds: int
     log_format: LogFormat
     log_level: str
@@ -72,7 +74,8 @@ class Settings:
     @property
     def secret_place(self) -> str:
         """Where the root secret is kept."""
-        return "WAYVO_SECRET_KEY" if self.secret_key is not None else str(self.data_dir / "secret.key")
+        is_given = self.secret_key is not None or not self.is_on_sqlite
+        return "WAYVO_SECRET_KEY" if is_given else str(self.data_dir / "secret.key")
 
     @property
     def has_tls(self) -> bool:

@@ -65,6 +65,13 @@ FIELDS: Final = (
         "250000",
         "How many credentials are kept in memory, at some 400 bytes each.",
     ),
+    Field(
+        "fast_lane",
+        values.flag,
+        "true",
+        "Whether verify and forward-auth are answered in the fast lane, counted but without a line each in the log.",
+    ),
+    Field("max_connections", values.count(10, 1_000_000), "10000", "How many connections a process keeps at a time."),
     Field("drain_seconds", values.count(0, 600), "10", "How long requests may go on after SIGTERM."),
     Field(
         "log_format", values.choice("auto", "json", "console"), "auto", "json, console, or auto: console on a terminal."

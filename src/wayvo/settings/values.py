@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from wayvo.core.credentials.digest import ROOT_SECRET_BYTES
 from wayvo.core.credentials.format import BRAND_PATTERN
 from wayvo.core.networks import parse_network
@@ -75,13 +78,21 @@ def database_url(variable: str, text: str) -> str:
     """Return a database's URL as SQLAlchemy wants it."""
     if text.startswith(SQLITE) and len(text) > len(SQLITE):
         return text
-    scheme, separator, rest = text.partition("://")
-    if separator and rest and scheme in ("postgresql", "postgres", "postgresql+psycopg"):
-        return f"postgresql+psycopg://{rest}"
-    # Not repeated in the message: such a URL can hold a password.
-    raise SettingError(
-        variable, "is not the URL of a database", "Write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME."
+    # Not repeated in the message, nor what its parser says of it: such a URL can hold a password.
+    refusal = SettingError(
+        variable,
+        "is not the URL of a database",
+        "Write sqlite:///PATH or postgresql://USER:PASSWORD@HOST/NAME, with %XX for what is no letter or digit.",
     )
+    scheme, separator, rest = text.partition("://")
+    if not separator or not rest or scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+        raise refusal
+    url = f"postgresql+psycopg://{rest}"
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise refusal from None
+    return url
 
 
 def public_url(variable: str, text: str) -> str:

@@ -23,19 +23,21 @@ NEVER: Final = (1 << 63) - 1
 
 
 class Owner(msgspec.Struct, frozen=True, weakref=True):
-    """The project a key belongs to, which is its principal, and the organization above it."""
+    """The project a key belongs to, which is its principal, and the organization above it; ``head`` as headers."""
 
     organization_id: str
     project_id: str
     is_archived: bool
+    head: bytes
     readings: tuple[Reading, ...]
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
-    """What a credential holds at one audience: the scopes of its patterns among those declared."""
+    """What a credential holds at one audience: what its patterns stand for among the declared; ``head`` as a header."""
 
     scopes: frozenset[str]
     sorted_scopes: tuple[str, ...]
+    head: bytes
 
 
 class Holding(msgspec.Struct, frozen=True, weakref=True):
@@ -98,7 +100,11 @@ class Compiler:
             self._cells.read("organization", record.organization_id),
             self._cells.read("project", record.project_id),
         )
-        owner = Owner(record.organization_id, record.project_id, record.project_archived, readings)
+        head = (
+            f"wayvo-organization-id: {record.organization_id}\r\nwayvo-project-id: {record.project_id}\r\n"
+            f"wayvo-principal: service_account:{record.project_id}\r\n"
+        )
+        owner = Owner(record.organization_id, record.project_id, record.project_archived, head.encode(), readings)
         return _shared(self._owners, record.project_id, owner)
 
     def _holding(self, record: CredentialRecord, apis: dict[str, ApiRecord]) -> Holding:
@@ -116,7 +122,8 @@ class Compiler:
             if api.is_private and not owns_api:
                 continue
             scopes = effective_scopes(patterns, api.declared | {VERIFY}, owns_api=owns_api)
-            openings[audience] = Opening(scopes, tuple(sorted(scopes)))
+            in_order = tuple(sorted(scopes))
+            openings[audience] = Opening(scopes, in_order, f"wayvo-scopes: {' '.join(in_order)}\r\n".encode())
         verifies = frozenset(audience for audience, opening in openings.items() if VERIFY in opening.scopes)
         holding = Holding(record.access, openings, verifies, tuple(readings))
         # Shared across organizations: who owns none of the APIs is to them like every other customer.

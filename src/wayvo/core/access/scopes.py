@@ -7,6 +7,7 @@ The alphabet is a subset of RFC 6749 §3.3's ``scope-token``.
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Final
 
 EVERYTHING: Final = "*"
@@ -18,6 +19,7 @@ _SCOPE: Final = re.compile(SCOPE_PATTERN[:-1] + r"\Z")
 _GRANT: Final = re.compile(GRANT_PATTERN[:-1] + r"\Z")
 
 
+@lru_cache(maxsize=4096)
 def is_scope(text: str) -> bool:
     """Say whether ``text`` names one scope (no wildcard)."""
     return len(text) <= MAX_SCOPE_LENGTH and _SCOPE.match(text) is not None
