@@ -47,7 +47,11 @@ async def open_installation(
     with ExitStack() as stack:
         folder = DataFolder(settings.data_dir) if settings.is_on_sqlite else None
         if is_server and folder is not None:
-            stack.enter_context(folder.lock())
+            # The lock lies beside the file: it may be in another folder than the secret.
+            stack.enter_context(DataFolder(settings.database_path.parent).lock())
+            # The database may be elsewhere; who copies it looks there for a server.
+            if (place := settings.database_path.parent).is_dir() and not place.samefile(folder.path):
+                stack.enter_context(DataFolder(place).lock())
         root = _root_secret(settings, folder, entropy)
         _prepare(settings, is_server=is_server)
         bus, node = LocalBus(), entropy(8).hex()

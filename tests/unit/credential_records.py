@@ -10,6 +10,7 @@ from wayvo.core.access.grants import Access
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.core.credentials.format import Mode, mint
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.verify.cells import Cell
 from wayvo.verify.snapshot import NEVER, Holding, Opening, Owner, Snapshot
 
 INVOICES: Final = "https://invoices.example"
@@ -78,7 +79,7 @@ def snapshot(
         is_revoked=is_revoked,
         expires_at=expires_at,
         networks=None,
-        owner=Owner(OPERATOR, "prj_1", is_archived=False, head=b"", readings=()),
+        owner=Owner(Cell(OPERATOR), 0, Cell("prj_1"), 0, is_archived=False, head=b""),
         holding=Holding(
             access=openings,
             openings={

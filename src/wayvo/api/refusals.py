@@ -22,7 +22,7 @@ from wayvo.core.errors import (
 )
 from wayvo.core.strict_json import locate, shown_name
 from wayvo.edge.asgi import Scope, request_id_of
-from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, OutcomeUnknown
 
 Result = TypeVar("Result")
 
@@ -32,6 +32,13 @@ _BY_STATUS: Final[dict[int, Problem]] = {
     413: BodyTooLarge("The body is larger than any request here needs."),
     415: UnsupportedMediaType("Send JSON, with Content-Type: application/json."),
 }
+
+_OUTCOMES: Final = {
+    False: "Nothing was changed. Try again in a moment.",
+    True: "The database was lost in the middle: it may have happened or not. Look before you try again, or try again "
+    "with the same Idempotency-Key.",
+}
+"""What was changed, by whether nobody can tell."""
 
 
 class Refused(Exception):
@@ -74,8 +81,8 @@ def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
     def busy(request: Request[Any, Any, Any], _: DatabaseBusy) -> Response[bytes]:
         return respond(request, Overloaded("Try again in a moment."), {})
 
-    def unavailable(request: Request[Any, Any, Any], _: DatabaseUnavailable) -> Response[bytes]:
-        return respond(request, StorageUnavailable("Nothing was changed. Try again in a moment."), {})
+    def unavailable(request: Request[Any, Any, Any], failure: DatabaseUnavailable) -> Response[bytes]:
+        return respond(request, StorageUnavailable(_OUTCOMES[isinstance(failure, OutcomeUnknown)]), {})
 
     def failed(_: Request[Any, Any, Any], exception: Exception) -> Response[bytes]:
         # Else the framework would answer in its own words, and nobody would hear of the failure.

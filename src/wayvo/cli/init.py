@@ -4,13 +4,13 @@ import asyncio
 import re
 import sys
 from typing import Annotated
-from unicodedata import category
 
 import msgspec
 import typer
 
 from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.founding import found_installation
+from wayvo.cli.naming import checked_name, is_text
 from wayvo.cli.server_options import DataDir, read_settings
 from wayvo.cli.serving import told
 from wayvo.core.access.scopes import EVERYTHING
@@ -34,17 +34,17 @@ def command(
 
     The key holds everything on Wayvo's own API and is shown this once. Without --json it stands alone on stdout.
     """
-    if not 1 <= len(organization.strip()) <= 100 or not _is_text(organization):
-        raise CommandFailed("--organization has 1 to 100 characters, none of them a control character.", ExitCode.USAGE)
-    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or not _is_text(email):
+    organization = checked_name("--organization", organization)
+    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or not is_text(email):
         raise CommandFailed(f"--email is not an address: {email}", ExitCode.USAGE)
     password = _read_password() if password_stdin else None
     settings = read_settings(is_server=False, data_dir=data_dir)
     logs.configure(settings.log_format, "warning")
     with told(settings):
-        founded = asyncio.run(_found(settings, organization.strip(), email, password))
+        founded = asyncio.run(_found(settings, organization, email, password))
     if founded is None:
-        raise CommandFailed(f"The installation in {settings.data_dir} is set up already.", ExitCode.CONFLICT)
+        place = settings.data_dir if settings.is_on_sqlite else settings.database_name
+        raise CommandFailed(f"The installation in {place} is set up already.", ExitCode.CONFLICT)
     _print(founded, as_json=as_json)
 
 
@@ -69,11 +69,6 @@ def _read_password() -> str:
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise CommandFailed(f"The password has {MIN_LENGTH} to {MAX_LENGTH} characters.", ExitCode.USAGE)
     return password
-
-
-def _is_text(value: str) -> bool:
-    """Say whether ``value`` has neither control characters nor bytes that the terminal sent as no letter at all."""
-    return not any(category(char) in ("Cc", "Cs") for char in value)
 
 
 def _print(founded: Founded, *, as_json: bool) -> None:

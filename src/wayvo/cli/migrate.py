@@ -18,7 +18,7 @@ def command(data_dir: DataDir = None) -> None:
     logs.configure(settings.log_format, "warning")
     with told(settings):
         revision = asyncio.run(_migrate(settings))
-    typer.echo(f"The database {settings.database_path} has schema {revision}.")
+    typer.echo(f"The database {settings.database_name} has schema {revision}.")
 
 
 async def _migrate(settings: Settings) -> str | None:

@@ -1,19 +1,22 @@
 """``wayvo operator-key``."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import msgspec
 import typer
 
+from wayvo.cli import serving, transfers
 from wayvo.cli.failures import CommandFailed, ExitCode
+from wayvo.cli.naming import checked_name
 from wayvo.cli.server_options import DataDir, read_settings
-from wayvo.cli.serving import told
 from wayvo.core.credentials.api_key import Issued
 from wayvo.edge import logs
 from wayvo.installation import open_installation
 from wayvo.services.operator_key import issue_operator_key
 from wayvo.settings import Settings
+from wayvo.store import schema
+from wayvo.store.engines import NoDatabase, reading_engine
 
 
 def command(
@@ -26,19 +29,38 @@ def command(
     It needs access to the server's database and root secret, and no credential; a running server takes the key at once.
     Without --json it stands alone on stdout.
     """
-    if not 1 <= len(name.strip()) <= 100:
-        raise CommandFailed("--name has 1 to 100 characters.", ExitCode.USAGE)
-    settings = read_settings(data_dir=data_dir)
+    name = checked_name("--name", name)
+    settings = read_settings(is_server=False, data_dir=data_dir)
     logs.configure(settings.log_format, "warning")
-    with told(settings):
-        issued = asyncio.run(_issue(settings, name.strip()))
+    _look_at(settings)
+    with serving.told(settings):
+        issued = asyncio.run(_issue(settings, name))
     if issued is None:
-        raise CommandFailed("The installation is not set up yet: run wayvo init first.", ExitCode.NOT_FOUND)
+        _refuse_unfounded()
     if as_json:
         typer.echo(msgspec.json.encode({"id": issued.key.id, "api_key": issued.secret}).decode())
         return
     typer.echo(f"{issued.key.id} holds everything on Wayvo's own API. It is shown this once:", err=True)
     typer.echo(issued.secret)
+
+
+def _look_at(settings: Settings) -> None:
+    """See that there is a database of this version, before anything is made: servers may be working on it."""
+    with transfers.told("No key was made."):
+        try:
+            engine = reading_engine(settings.resolved_database_url)
+        except NoDatabase:
+            _refuse_unfounded()
+        with engine.connect() as connection:
+            is_empty = schema.current_revision(connection) is None
+        if is_empty:
+            _refuse_unfounded()
+        schema.check(engine)
+        engine.dispose()
+
+
+def _refuse_unfounded() -> NoReturn:
+    raise CommandFailed("The installation is not set up yet: run wayvo init first.", ExitCode.NOT_FOUND)
 
 
 async def _issue(settings: Settings, name: str) -> Issued | None:

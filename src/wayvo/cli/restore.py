@@ -1,18 +1,18 @@
 """``wayvo restore``."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
 
-from wayvo.cli.backup import secret_notice
 from wayvo.cli.failures import CommandFailed, ExitCode
+from wayvo.cli.secret_notice import notice_of_restore
 from wayvo.cli.server_options import DataDir, read_settings
-from wayvo.cli.transfers import table_progress
-from wayvo.store.backup import BackupError, restore_backup
-from wayvo.store.data_folder import DataFolder, DataFolderError
-from wayvo.store.engines import is_postgresql, writing_engine
+from wayvo.cli.transfers import table_progress, told
+from wayvo.store.backup import BackupError, read_manifest, restore_backup
+from wayvo.store.data_folder import DataFolder
+from wayvo.store.engines import all_or_nothing
 
 
 def command(
@@ -23,19 +23,19 @@ def command(
 
     Put the root secret in its place too: it is not in the backup.
     """
-    settings = read_settings(data_dir=data_dir)
+    settings = read_settings(is_server=False, data_dir=data_dir)
     url = settings.resolved_database_url
     try:
-        if not is_postgresql(url):
-            DataFolder(settings.data_dir)
-        with table_progress() as progress:
-            manifest = restore_backup(source, writing_engine(url), progress.more)
-    except (BackupError, DataFolderError) as error:
-        raise CommandFailed(str(error), ExitCode.USAGE) from None
-    except DBAPIError as error:
-        raise CommandFailed(f"The database can't be written: {error.orig}", ExitCode.UNAVAILABLE) from None
-    rows = sum(table.rows for table in manifest.tables.values())
-    typer.echo(f"{rows} rows restored, made at {manifest.created_at}.")
-    typer.echo(
-        secret_notice(settings.secret_place, manifest.secret_fingerprint).replace("It is in", "Put it in"), err=True
-    )
+        # Before a folder is made for it.
+        read_manifest(source)
+        with (
+            told("Nothing was restored."),
+            DataFolder(settings.database_path.parent).lock() if settings.is_on_sqlite else nullcontext(),
+            all_or_nothing(url) as engine,
+            table_progress() as progress,
+        ):
+            manifest = restore_backup(source, engine, progress)
+    except BackupError as error:
+        raise CommandFailed(f"{error} Nothing was restored.", ExitCode.INVALID) from None
+    typer.echo(f"{manifest.rows} rows restored; the backup was made at {manifest.created_at}.")
+    typer.echo(notice_of_restore(settings, manifest.secret_fingerprint), err=True)

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 
 from wayvo.core.credentials.digest import RootSecret
-from wayvo.store import credentials, installation
+from wayvo.store import credentials, installation, organizations
 from wayvo.store.database import Database, Transaction
+
+
+class IncompleteCopy(Exception):
+    """The database holds what an interrupted copy has brought so far; the message says what to do."""
 
 
 class WrongSecret(Exception):
@@ -20,6 +24,11 @@ async def adopt_root_secret(
     def job(transaction: Transaction) -> frozenset[str]:
         connection = transaction.connection
         recorded = installation.secret_fingerprint(connection)
+        if recorded is None and not organizations.is_empty(connection):
+            raise IncompleteCopy(
+                "The database holds part of an installation: a copy into it was interrupted. Finish it (wayvo copy, with "
+                "the same --from and --to), or empty the database."
+            )
         in_use = credentials.secrets_in_use(connection)
         there = in_use if recorded is None else in_use | {recorded}
         if lost := there - known:

@@ -56,7 +56,8 @@ class DataFolder:
         except FileNotFoundError:
             if not may_create:
                 raise DataFolderError(
-                    f"{path} is gone, and with it every credential in the database. Restore it from its backup."
+                    f"{path} is gone, and with it every credential in the database. Restore it from its backup, or "
+                    "give WAYVO_SECRET_KEY if the secret was kept there."
                 ) from None
             self._create_secret(path, entropy(ROOT_SECRET_BYTES).hex().encode())
             mode = 0

@@ -57,3 +57,7 @@ class DatabaseBusy(Exception):
 
 class DatabaseUnavailable(Exception):
     """The database can't be used (disk full, file damaged, server gone). Nothing was written."""
+
+
+class OutcomeUnknown(DatabaseUnavailable):
+    """The server was lost during a commit, and is still: it may have been written, or not. Every cache forgets it."""

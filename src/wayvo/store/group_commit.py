@@ -6,6 +6,7 @@ times, whatever its neighbours do. Which engine it is only :class:`WriteEngine` 
 """
 
 import asyncio
+import logging
 import queue
 import threading
 import time
@@ -17,6 +18,8 @@ from wayvo.core.change import Change
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Job
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 256
 
@@ -116,7 +119,7 @@ class GroupCommit:
         # A caller that went away has still written: the caches hear of its changes all the same.
         for submission in batch:
             for change in submission.changes:
-                self._publish(change)
+                self._tell(change)
         for submission in batch:
             if submission.answer.done():
                 continue
@@ -124,6 +127,13 @@ class GroupCommit:
                 submission.answer.set_exception(submission.failure)
             else:
                 submission.answer.set_result(submission.result)
+
+    def _tell(self, change: Change) -> None:
+        """Publish a change; a listener that fails must not keep the callers waiting for ever."""
+        try:
+            self._publish(change)
+        except Exception:  # noqa: BLE001 - logged; what it was told of is committed
+            _log.exception("a listener failed at a %s change", change.kind)
 
     # On the writer thread
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from wayvo.core.change import Change
 from wayvo.store import outbox
-from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Query, Transaction
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, Query, Transaction
 from wayvo.store.group_commit import Limits, Submission
 from wayvo.store.schema import check, migrate
 from wayvo.store.threaded import ThreadedDatabase
@@ -23,10 +23,14 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+APPLICATION: Final = "wayvo"
+"""By this name the server's administrator, and ``wayvo copy``, know our connections."""
+
 CHANNEL: Final = "wayvo_changes"
 READERS: Final = 4
 CONNECT_SECONDS: Final = 3
-LOCK_SECONDS: Final = 1.0
+LOCK_SECONDS: Final = 1.5
+"""More than the second after which the server looks for a deadlock: one of its parties is to be run again."""
 RETRY_SECONDS: Final = 0.1
 RECONNECT_SECONDS: Final = 2.0
 """How long a batch waits for the server to come back before its callers are told that it is gone."""
@@ -48,7 +52,9 @@ _UNAVAILABLE: Final = ("53", "58", "XX", "25006")
 def create_postgresql_engine(url: str, *, pool_size: int, statement_seconds: float | None) -> Engine:
     """Return an engine with its time-outs set on every connection; ``None``: the work may take its time."""
     options = {"timezone": "UTC"}
-    if statement_seconds is not None:
+    if statement_seconds is None:
+        options |= {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
+    else:
         options |= {
             "statement_timeout": f"{round(statement_seconds * 1000)}ms",
             "lock_timeout": f"{round(LOCK_SECONDS * 1000)}ms",
@@ -64,7 +70,7 @@ def create_postgresql_engine(url: str, *, pool_size: int, statement_seconds: flo
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-            "application_name": "wayvo",
+            "application_name": APPLICATION,
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 3,
@@ -154,6 +160,8 @@ class _PostgresqlWriter:
         if attempt.index < len(batch) and not isinstance(failure, DatabaseUnavailable):
             batch[attempt.index].fail(failure)
             return None if len(batch) == 1 else attempt.index
+        if attempt.is_committing:
+            failure = OutcomeUnknown(str(failure))
         for submission in batch:
             # If nobody can say whether it was committed, the caches forget what it would have changed all the same.
             changes = submission.changes if attempt.is_committing else ()
@@ -169,9 +177,7 @@ class _PostgresqlWriter:
             try:
                 with self._engine.connect() as connection:
                     fate = connection.execute(_FATE, {"id": attempt.transaction_id}).scalar()
-            except DBAPIError as error:
-                if not _is_lost(error):
-                    raise
+            except DBAPIError:
                 fate = None
             if fate in ("committed", "aborted"):
                 attempt.is_committing = False

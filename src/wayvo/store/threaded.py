@@ -63,7 +63,12 @@ class ThreadedDatabase:
         self._waiting_reads += 1
         future: Future[T] = self._readers.submit(self._reader.run, query)
         future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(self._read_is_over))
-        return await asyncio.wrap_future(future)
+        try:
+            async with asyncio.timeout(self._limits.queue_seconds + self._limits.read_seconds):
+                return await asyncio.wrap_future(future)
+        except TimeoutError:
+            # The engine stops a query that takes too long; this is for a server that does not answer at all.
+            raise DatabaseUnavailable("the database does not answer") from None
 
     async def read_apart(self, query: Query[T]) -> T:
         """Read on a thread that waits for no other query: for what must go on however busy the others are."""

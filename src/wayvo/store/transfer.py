@@ -6,17 +6,22 @@ is so always the beginning of what there is, and an interrupted transfer goes on
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, LargeBinary, MetaData, Table, func, select, tuple_
+from sqlalchemy import Connection, Engine, LargeBinary, MetaData, Table, func, inspect, select, tuple_
 
 from wayvo.store.tables import installation, metadata, outbox
 
 BATCH: Final = 2000
+REVISION_TABLE: Final = "alembic_version"
+
 Values = list[Any]
 """A row's values in the order of its table's columns, as JSON can hold them."""
+
+Progress = Callable[[str, int, int], None]
+"""Told a table's name, how many of its rows have arrived, and how many there will be."""
 
 
 class Checksum(NamedTuple):
@@ -26,6 +31,24 @@ class Checksum(NamedTuple):
     sha256: str
 
 
+class Summing:
+    """A checksum in the making."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._state = hashlib.sha256()
+
+    def add(self, lines: Sequence[bytes]) -> None:
+        """Take in rows, as :func:`encode_row` gives them."""
+        self.rows += len(lines)
+        for line in lines:
+            self._state.update(line)
+
+    def result(self) -> Checksum:
+        """Return the checksum of what was taken in."""
+        return Checksum(self.rows, self._state.hexdigest())
+
+
 def travelling_tables(schema: MetaData = metadata) -> list[Table]:
     """Return the tables that travel, those that others point to first.
 
@@ -33,7 +56,13 @@ def travelling_tables(schema: MetaData = metadata) -> list[Table]:
     is, a transfer is complete.
     """
     last = schema.tables[installation.name]
-    return [table for table in schema.sorted_tables if table.name not in (outbox.name, last.name)] + [last]
+    left_out = (outbox.name, last.name, REVISION_TABLE)
+    return [table for table in schema.sorted_tables if table.name not in left_out] + [last]
+
+
+def table_names(engine: Engine) -> set[str]:
+    """Return which tables a database has, whosesoever they are."""
+    return set(inspect(engine).get_table_names())
 
 
 def read_batches(connection: Connection, table: Table, after: Sequence[Any] | None = None) -> Iterator[list[Values]]:
@@ -52,7 +81,7 @@ def read_batches(connection: Connection, table: Table, after: Sequence[Any] | No
 
 
 def write_batch(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Insert rows that :func:`read_batches` yielded."""
+    """Insert rows that :func:`read_batches` yielded; ``ValueError`` for some that it never yields."""
     is_binary = [isinstance(column.type, LargeBinary) for column in table.columns]
     names = [column.name for column in table.columns]
     prepared = [
@@ -74,14 +103,14 @@ def count(connection: Connection, table: Table) -> int:
     return rows
 
 
-def checksum(connection: Connection, table: Table) -> Checksum:
-    """Return what a table holds, to be compared with what another holds."""
-    rows, state = 0, hashlib.sha256()
+def checksum(connection: Connection, table: Table, first: int | None = None) -> Checksum:
+    """Return what a table holds (its ``first`` rows, if that is given), to be compared with what another holds."""
+    summing = Summing()
     for batch in read_batches(connection, table):
-        rows += len(batch)
-        for row in batch:
-            state.update(encode_row(row))
-    return Checksum(rows, state.hexdigest())
+        summing.add([encode_row(row) for row in batch[: None if first is None else first - summing.rows]])
+        if summing.rows == first:
+            break
+    return summing.result()
 
 
 def encode_row(row: Values) -> bytes:
@@ -89,9 +118,14 @@ def encode_row(row: Values) -> bytes:
     return msgspec.json.encode(row) + b"\n"
 
 
+def decode_row(line: bytes) -> Values:
+    """Return the row that a line holds; ``msgspec.MsgspecError`` if it holds none."""
+    return msgspec.json.decode(line, type=list)
+
+
 def _out(value: Any) -> Any:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value
 
 
 def _in(value: Any, is_binary: bool) -> Any:
-    return base64.b64decode(value) if is_binary and value is not None else value
+    return base64.b64decode(value, validate=True) if is_binary and value is not None else value

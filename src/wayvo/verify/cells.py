@@ -12,8 +12,9 @@ CellKind = Literal["organization", "project", "api"]
 
 
 class Cell(msgspec.Struct, weakref=True):
-    """A version that only grows."""
+    """What it stands for, and a version that only grows."""
 
+    subject: str
     version: int = 0
 
 
@@ -32,11 +33,16 @@ class Cells:
         self.bumps = 0
         """How often any cell was bumped: who reads while this moves has read something doubtful."""
 
-    def read(self, kind: CellKind, subject: str) -> Reading:
-        """Return the present reading of a cell."""
+    def cell(self, kind: CellKind, subject: str) -> Cell:
+        """Return the cell of a subject."""
         cell = self._cells.get((kind, subject))
         if cell is None:
-            cell = self._cells[kind, subject] = Cell()
+            cell = self._cells[kind, subject] = Cell(subject)
+        return cell
+
+    def read(self, kind: CellKind, subject: str) -> Reading:
+        """Return the present reading of a cell."""
+        cell = self.cell(kind, subject)
         return Reading(cell, cell.version)
 
     def bump(self, kind: CellKind, subject: str) -> None:

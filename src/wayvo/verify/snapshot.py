@@ -14,7 +14,7 @@ from wayvo.core.access.permissions import VERIFY
 from wayvo.core.credentials.format import Mode
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
 from wayvo.core.networks import Networks, compile_networks
-from wayvo.verify.cells import Cells, Reading
+from wayvo.verify.cells import Cell, Cells, Reading
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -25,11 +25,22 @@ NEVER: Final = (1 << 63) - 1
 class Owner(msgspec.Struct, frozen=True, weakref=True):
     """The project a key belongs to, which is its principal, and the organization above it; ``head`` as headers."""
 
-    organization_id: str
-    project_id: str
+    organization: Cell
+    organization_version: int
+    project: Cell
+    project_version: int
     is_archived: bool
     head: bytes
-    readings: tuple[Reading, ...]
+
+    @property
+    def organization_id(self) -> str:
+        """The organization's id."""
+        return self.organization.subject
+
+    @property
+    def project_id(self) -> str:
+        """The project's id."""
+        return self.project.subject
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
@@ -62,9 +73,9 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
 
     def is_current(self) -> bool:
         """Say whether nothing that the snapshot was compiled from has changed since."""
-        for reading in self.owner.readings:
-            if reading.cell.version != reading.version:
-                return False
+        owner = self.owner
+        if owner.project.version != owner.project_version or owner.organization.version != owner.organization_version:
+            return False
         for reading in self.holding.readings:
             if reading.cell.version != reading.version:
                 return False
@@ -96,16 +107,16 @@ class Compiler:
         )
 
     def _owner(self, record: CredentialRecord) -> Owner:
-        readings = (
-            self._cells.read("organization", record.organization_id),
-            self._cells.read("project", record.project_id),
-        )
+        organization = self._cells.cell("organization", record.organization_id)
+        project = self._cells.cell("project", record.project_id)
         head = (
             f"wayvo-organization-id: {record.organization_id}\r\nwayvo-project-id: {record.project_id}\r\n"
             f"wayvo-principal: service_account:{record.project_id}\r\n"
         )
-        owner = Owner(record.organization_id, record.project_id, record.project_archived, head.encode(), readings)
-        return _shared(self._owners, record.project_id, owner)
+        owner = Owner(
+            organization, organization.version, project, project.version, record.project_archived, head.encode()
+        )
+        return _shared(self._owners, project.subject, owner)
 
     def _holding(self, record: CredentialRecord, apis: dict[str, ApiRecord]) -> Holding:
         openings: dict[str, Opening] = {}

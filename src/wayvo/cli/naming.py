@@ -1,0 +1,17 @@
+"""Names that a command on the server's own machine is given: it asks no API that would check them."""
+
+from unicodedata import category
+
+from wayvo.cli.failures import CommandFailed, ExitCode
+
+
+def checked_name(option: str, name: str) -> str:
+    """Return a name without the spaces around it, as the API would take it."""
+    if not 1 <= len(name.strip()) <= 100 or not is_text(name):
+        raise CommandFailed(f"{option} has 1 to 100 characters, none of them a control character.", ExitCode.USAGE)
+    return name.strip()
+
+
+def is_text(value: str) -> bool:
+    """Say whether ``value`` has neither control characters nor bytes that the terminal sent as no letter at all."""
+    return not any(category(char) in ("Cc", "Cs") for char in value)
