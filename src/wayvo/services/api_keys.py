@@ -202,9 +202,10 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> Rotated | Repeated | Problem:
             connection = transaction.connection
+            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
+            # Not before the lock: a duplicate that waited there has to see what the first has done.
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
-            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
             if key is None:
                 return _no_such_key()
             project = projects.get(connection, actor.organization_id, key.project_id)
