@@ -1,7 +1,7 @@
 """Makes a database with very many API keys, straight through the store's tables.
 
 ``python -m bench.make_keys FOLDER [--keys 1000000]`` founds an installation in FOLDER, gives it other organizations,
-projects and keys as a grown installation has them, and prints, as JSON, one secret that works and what it belongs to.
+projects and keys as a grown installation has them, and prints, as JSON, a secret that works and what was founded.
 The operator's organization owns half of the keys; a tenth of all keys are revoked, and half have an expiry.
 """
 
@@ -51,11 +51,14 @@ ACCESS: Final = tuple(
 )
 
 
-def make(folder: Path, keys: int, seed: int = 1) -> dict[str, Any]:
-    """Make the database; return what was founded, and a secret that works."""
+def make(folder: Path, keys: int, *, seed: int = 1, working: int = 1, network: str = "10.0.0.0/8") -> dict[str, Any]:
+    """Make the database; return what was founded, and the secrets of up to ``working`` keys that work, with their ids.
+
+    A quarter of the keys may be used from ``network`` only.
+    """
     founded: dict[str, Any] = served.init(folder)
     digester = Digester(RootSecret(DataFolder(folder).secret(os.urandom, may_create=False)))
-    maker = _Maker(founded, digester, random.Random(seed))  # noqa: S311 - reproducible, not secret
+    maker = _Maker(founded, digester, random.Random(seed), working, network)  # noqa: S311 - reproducible, not secret
     engine = create_sqlite_engine(folder / "wayvo.db", "BEGIN IMMEDIATE")
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
@@ -76,7 +79,7 @@ def make(folder: Path, keys: int, seed: int = 1) -> dict[str, Any]:
             for statement in indexes:
                 connection.execute(text(statement))
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return founded | {"secret_that_works": maker.secret_that_works, "keys": keys}
+    return founded | {"secrets_that_work": maker.secrets_that_work, "keys": keys}
 
 
 def _drop_indexes(connection: Connection) -> list[str]:
@@ -97,8 +100,12 @@ def _words(rows: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
 class _Maker:
     """Makes rows that look like those of an installation some years old."""
 
-    def __init__(self, founded: dict[str, Any], digester: Digester, chance: random.Random) -> None:
+    def __init__(
+        self, founded: dict[str, Any], digester: Digester, chance: random.Random, working: int, network: str
+    ) -> None:
         self._founded = founded
+        self._working = working
+        self._networks = ("[]", "[]", "[]", json.dumps([network]))
         self._digester = digester
         self._chance = chance
         self._now = time.time_ns() // 1000
@@ -118,7 +125,7 @@ class _Maker:
             for number in range(PROJECTS)
         ]
         self._own = [row for row in self.projects if row["organization_id"] == founded["organization_id"]]
-        self.secret_that_works = ""
+        self.secrets_that_work: dict[str, str] = {}
 
     def keys(self, count: int) -> Iterator[dict[str, Any]]:
         """Yield that many keys."""
@@ -140,12 +147,14 @@ class _Maker:
         # Most keys of a large organization are in few projects.
         if project["organization_id"] == self._founded["organization_id"] and chance.random() < 0.8:
             project = self._own[0]
-        # Of the digests only this one's secret is given away, but every one has a secret.
+        key_id = self._id("key", created_at)
+        # Of the digests only few secrets are given away, but every one has a secret.
         secret = credential_format.mint(BRAND, mode, chance.randbytes(credential_format.ENTROPY_BYTES))
-        if not has_expired and revoked_at is None and mode is Mode.LIVE and expires_at is None:
-            self.secret_that_works = secret
+        works = not has_expired and revoked_at is None and mode is Mode.LIVE
+        if works and len(self.secrets_that_work) < self._working:
+            self.secrets_that_work[secret] = key_id
         return {
-            "id": self._id("key", created_at),
+            "id": key_id,
             "organization_id": project["organization_id"],
             "project_id": project["id"],
             "digest": self._digester(secret.encode()),
@@ -154,7 +163,7 @@ class _Maker:
             "description": chance.choice(("", f"Asked for by {chance.choice(TEAMS)}")),
             "mode": mode.value,
             "access": chance.choice(ACCESS),
-            "allowed_networks": chance.choice(("[]", "[]", "[]", '["10.0.0.0/8"]')),
+            "allowed_networks": chance.choice(self._networks),
             "metadata": f'{{"team":"{chance.choice(TEAMS)}"}}',
             "prefix": credential_format.key_prefix(BRAND, mode),
             "last_four": credential_format.last_four(secret),

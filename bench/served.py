@@ -28,13 +28,18 @@ class Served:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that the server has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def memory_bytes(self) -> int:
         """Return the server's resident memory."""
         fields = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()
         return int(fields[1]) * resource.getpagesize()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def init(folder: Path) -> dict[str, str]:
@@ -54,26 +59,31 @@ def pin_client() -> bool:
     return True
 
 
+def pinned() -> list[str]:
+    """Return what to put before a command so that it runs on the server's core."""
+    return [taskset, "-c", SERVER_CORE] if (taskset := shutil.which("taskset")) else []
+
+
 @contextmanager
 def serving(folder: Path, **environment: str) -> Iterator[Served]:
     """Serve ``folder`` with the settings given as ``WAYVO_*`` variables; its log goes into the folder."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    pinned = [taskset, "-c", SERVER_CORE] if (taskset := shutil.which("taskset")) else []
-    command = [*pinned, str(WAYVO), "serve", "--bind", f"127.0.0.1:{port}", "--data-dir", str(folder)]
+    command = [*pinned(), str(WAYVO), "serve", "--bind", f"127.0.0.1:{port}", "--data-dir", str(folder)]
     with (folder / "server.log").open("wb") as log:
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environment})  # noqa: S603 - our own program
         try:
-            _wait_until_it_listens(port, process)
+            wait_until_it_listens(port, process)
             yield Served(port, process, time.perf_counter() - started)
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server accepts connections; its end is the end of everything."""
     while process.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port)).close()

@@ -17,6 +17,7 @@ from wayvo.core.paging import Cursors
 from wayvo.edge.access_log import AccessLog
 from wayvo.edge.asgi import Application
 from wayvo.edge.dispatch import Dispatch
+from wayvo.edge.expectation import Expectation
 from wayvo.edge.metrics import Sources, serve_metrics
 from wayvo.edge.request_id import RequestId, RequestIds
 from wayvo.edge.security_headers import SecurityHeaders, machine_headers
@@ -40,7 +41,7 @@ from wayvo.services.lists import Lister
 from wayvo.services.projects import Projects
 from wayvo.services.users import Users
 from wayvo.services.whoami import Whoami
-from wayvo.settings import Bind, Settings
+from wayvo.settings import Bind, SettingError, Settings
 from wayvo.store import organizations
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
 from wayvo.store.engines import server_address
@@ -52,7 +53,8 @@ from wayvo.verify.handler import Verifier
 from wayvo.verify.meter import Meter
 from wayvo.verify.snapshot import Compiler
 
-LAST_USES_SECONDS: Final = 1.0
+LAST_USES_SECONDS: Final = 10.0
+"""Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
 SWEEP_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 5.0
@@ -155,7 +157,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         with _serving_metrics(metrics, settings.metrics_bind, worker):
             watch = asyncio.create_task(guard.watch(), name="watch connections")
             try:
-                yield Door(RequestId(application, request_ids), guard)
+                yield Door(Expectation(RequestId(application, request_ids)), guard)
             finally:
                 watch.cancel()
                 guard.give_up()
@@ -193,7 +195,15 @@ def _serving_metrics(sources: Sources, bind: Bind | None, worker: int) -> Iterat
     if bind is None:
         yield
         return
-    server = serve_metrics(sources, bind.host, bind.port + worker)
+    address = Bind(bind.host, bind.port + worker)
+    try:
+        server = serve_metrics(sources, address.host, address.port)
+    except OSError as error:
+        raise SettingError(
+            "WAYVO_METRICS_BIND",
+            f"leads to {address}, where this process can't listen: {error.strerror}",
+            "Stop what listens there, or choose another address.",
+        ) from error
     try:
         yield
     finally:

@@ -50,18 +50,22 @@ def connection(request: pytest.FixtureRequest) -> Iterator[Connection]:
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseEngine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> DatabaseEngine:
     """What opens databases, with an empty one for this test; the contract of ``Database`` holds on each."""
     if request.param == "sqlite":
-        yield SqliteEngine(tmp_path / "wayvo.db")
-        return
-    url: str = request.getfixturevalue("postgresql_url")
-    request.getfixturevalue("postgresql_store")
+        return SqliteEngine(tmp_path / "wayvo.db")
+    on_postgresql: PostgresqlEngine = request.getfixturevalue("postgresql_engine")
+    return on_postgresql
+
+
+@pytest.fixture
+def postgresql_engine(postgresql_url: str, postgresql_store: Engine) -> Iterator[PostgresqlEngine]:
+    """What opens databases on PostgreSQL, with an empty one for this test."""
     name = f"contract_{next(_numbers)}"
-    _on_server(url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield PostgresqlEngine(make_url(url).set(database=name).render_as_string(hide_password=False))
+    _on_server(postgresql_url, f"CREATE DATABASE {name} TEMPLATE {postgresql_store.url.database}")
+    yield PostgresqlEngine(make_url(postgresql_url).set(database=name).render_as_string(hide_password=False))
     # Without FORCE this also proves that every connection was closed.
-    _on_server(url, f"DROP DATABASE {name}")
+    _on_server(postgresql_url, f"DROP DATABASE {name}")
 
 
 def _on_server(url: str, statement: str) -> None:

@@ -50,14 +50,16 @@ class SqliteEngine:
 
 
 class PostgresqlEngine:
-    """PostgreSQL (:class:`DatabaseEngine`)."""
+    """PostgreSQL (:class:`DatabaseEngine`); the database is reached ``through`` another URL than from outside."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, *, through: str | None = None, node: str = NODE) -> None:
+        self.url = url
+        self._through = through or url
+        self._node = node
         self.outside = create_engine(url, poolclass=NullPool)
 
     def connect(self, publish: Callable[[Change], None], limits: Limits) -> PostgresqlDatabase:
-        return PostgresqlDatabase(self._url, publish, NODE, limits)
+        return PostgresqlDatabase(self._through, publish, self._node, limits)
 
 
 @dataclass

@@ -136,6 +136,18 @@ async def test_a_statement_that_fails_poisons_no_neighbour(engine: DatabaseEngin
         assert announced(there) == [change.subject for change in there.published] == ["one", "two", "three"]
 
 
+async def test_when_a_commit_fails_nobody_is_told_of_a_success_that_did_not_last(engine: DatabaseEngine) -> None:
+    jobs = [Row(f"row {number}") for number in range(5)]
+    # No engine can store this, which only shows when all jobs have run.
+    jobs[2].change = Change("project", "\ud800", at=1)
+    async with opened(engine) as there:
+        answers = await write_as_one_batch(there, jobs)
+        assert isinstance(answers[2], UnicodeEncodeError)
+        told = [answer for answer in answers if isinstance(answer, str)]
+        assert rows(there) == told == announced(there) == [change.subject for change in there.published]
+        assert await there.database.write(Row("afterwards")) == "afterwards"
+
+
 async def test_a_batch_of_nothing_but_poison_fails_each_caller_with_its_own_failure(engine: DatabaseEngine) -> None:
     poisons = [Poison(str(number)) for number in range(7)]
     jobs = [Row(f"row {number}", poison) for number, poison in enumerate(poisons)]

@@ -44,7 +44,7 @@ class Here:
         """Return the names that a filter finds, page by page."""
         names: list[str] = []
         after: Position | None = None
-        while True:
+        for _ in range(100):
             page = api_keys.page(
                 self.connection, self.organization.id, ApiKeyFilter(**wanted), now_us=now, after=after, limit=limit
             )
@@ -53,6 +53,7 @@ class Here:
             after = page.next
             if after is None:
                 return names
+        raise AssertionError("the pages have no end")
 
     def get(self, key: ApiKey) -> ApiKey:
         found = api_keys.get(self.connection, self.organization.id, key.id)

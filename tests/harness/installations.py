@@ -24,9 +24,9 @@ class Place:
     variables: Mapping[str, str]
 
     @property
-    def path(self) -> Path:
-        """The file of one that is on SQLite."""
-        return Path(self.url.removeprefix("sqlite:///"))
+    def folder(self) -> Path:
+        """The data folder; the database is in it if it is on SQLite."""
+        return Path(self.variables["WAYVO_DATA_DIR"])
 
 
 class Places:
@@ -74,12 +74,12 @@ class Filled:
 
 def served(place: Place) -> RunningServer:
     """Return a server of the place (which founds an installation if there is none)."""
-    return RunningServer(Path(place.variables["WAYVO_DATA_DIR"]), **place.variables)
+    return RunningServer(place.folder, None, **place.variables)
 
 
 def migrate_place(place: Place) -> None:
     """Bring an empty place to the present schema, as ``wayvo migrate`` does."""
-    place.path.parent.mkdir(mode=0o700, exist_ok=True)
+    place.folder.mkdir(mode=0o700, exist_ok=True)
     engine = writing_engine(place.url)
     migrate(engine)
     engine.dispose()
@@ -104,7 +104,7 @@ def fill(place: Place, keys: int = 0) -> Filled:
             key_id: str = created["id"]
             return key_id
 
-        create("valid", "one", description="Schlüssel ☃ 'quoted'", metadata={"ünder": "\\ \" \u2028"})
+        create("valid", once="one", description="Schlüssel ☃ 'quoted'", metadata={"ünder": '\\ " \u2028'})
         create("network_denied", allowed_networks=["10.0.0.0/8"])
         post(f"/v1/api-keys/{create('revoked')}/revoke", 200, {"reason": "lost"})
         successor = post(f"/v1/api-keys/{create('expired')}/rotate", 201, {"overlap_seconds": 0}, "two")
@@ -122,14 +122,12 @@ def _add_keys(place: Place, number: int) -> None:
     engine = writing_engine(place.url)
     digester = Digester(RootSecret(ROOT_SECRET.encode()))
     with engine.begin() as connection:
-        template = connection.execute(select(api_keys).order_by(api_keys.c.id).limit(1)).one()._asdict()
+        template = connection.execute(select(api_keys).where(api_keys.c.name == "valid").limit(1)).one()._asdict()
         rows = [
             template | {"id": f"key_0{index:025}", "digest": digester(str(index).encode()), "name": f"many {index}"}
             for index in range(number)
         ]
-        words = [
-            {"organization_id": row["organization_id"], "word": "many", "api_key_id": row["id"]} for row in rows
-        ]
+        words = [{"organization_id": row["organization_id"], "word": "many", "api_key_id": row["id"]} for row in rows]
         if rows:
             connection.execute(insert(api_keys), rows)
             connection.execute(insert(api_key_words), words)

@@ -1,5 +1,6 @@
 """Several whole servers on one PostgreSQL database, with one clock: each in a thread of its own, over real HTTP."""
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +69,23 @@ class Node:
     def wait_for(self, code: str, secret: str, seconds: float = 30, **query: str) -> None:
         """Ask until the decision is ``code``."""
         eventually(lambda: self.decision(secret, **query) == code, f"the decision {code}", seconds)
+
+    def readiness(self) -> dict[str, Any]:
+        """Return what ``/readyz`` says, and its status as ``http``."""
+        response = self.nobody.get("/readyz")
+        document: dict[str, Any] = response.json()
+        return {**document, "http": response.status_code}
+
+    def catch_up(self) -> None:
+        """Wait until all that was committed before this call is known to the node."""
+        since = time.monotonic()
+
+        def is_up_to_date() -> bool:
+            asked_after = time.monotonic() - since
+            silence: float = self.readiness()["bus_silence_seconds"]
+            return silence < asked_after
+
+        eventually(is_up_to_date, "the node has caught up")
 
 
 def answer(response: httpx.Response, status: int) -> dict[str, Any]:

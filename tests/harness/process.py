@@ -77,6 +77,12 @@ class Output:
         self._thread.start()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether no process is left that could write to it."""
+        with self._changed:
+            return self._is_closed
+
+    @property
     def text(self) -> str:
         """All of it so far."""
         with self._changed:

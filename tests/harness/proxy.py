@@ -1,4 +1,4 @@
-"""A wire between a node and PostgreSQL that the test cuts, holds and listens in on, at moments that it names exactly."""
+"""A wire between a node and PostgreSQL, which the test cuts, holds and listens in on at moments that it names."""
 
 import socket
 import threading
@@ -33,6 +33,8 @@ class Link:
         self.server = server
         self._is_muted = False
         self._answered = threading.Event()
+        self._may_arrive = threading.Event()
+        self._may_arrive.set()
 
     def deafen(self) -> None:
         """Let the client hear nothing more of what the server says, and believe that the connection is lost."""
@@ -42,14 +44,21 @@ class Link:
     def send_and_await_the_answer(self, message: bytes) -> None:
         """Send a message to the server, and keep its answer from the client."""
         self._is_muted = True
+        self._answered.clear()
         self.server.sendall(message)
         assert self._answered.wait(SECONDS), "the server did not answer"
 
+    def hold_answers_until(self, may_arrive: threading.Event) -> threading.Event:
+        """Keep what the server answers from now on until the event; return another, which tells that there is some."""
+        self._answered.clear()
+        self._may_arrive = may_arrive
+        return self._answered
+
     def answer(self, answer: bytes) -> None:
         """Hand on what the server said, or keep it."""
-        if self._is_muted:
-            self._answered.set()
-        else:
+        self._answered.set()
+        assert self._may_arrive.wait(SECONDS)
+        if not self._is_muted:
             self.client.sendall(answer)
 
     def cut(self) -> None:

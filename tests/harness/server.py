@@ -17,8 +17,9 @@ import uvicorn
 from tests.harness import engine
 from tests.harness.clock import TurnedClock
 from tests.harness.leaks import leaked
-from wayvo.app import open_application
+from wayvo.app import Door, open_application
 from wayvo.cli.founding import found_installation
+from wayvo.core.credentials.format import Mode
 from wayvo.gate.fast_lane import guarded_protocol
 from wayvo.installation import Installation, open_installation
 from wayvo.services.bootstrap import Founded
@@ -54,7 +55,7 @@ def _refuse_leaks(response: httpx.Response) -> None:
 class RunningServer:
     """A server in a thread of its own. ``key`` is the operator's first, which holds everything on Wayvo's own API."""
 
-    def __init__(self, folder: Path, clock: TurnedClock | None = None, **environment: str) -> None:
+    def __init__(self, folder: Path, clock: TurnedClock | None = None, /, **environment: str) -> None:
         self.clock = clock or TurnedClock()
         self.folder = folder
         self._environment = environment
@@ -64,6 +65,7 @@ class RunningServer:
         self._clients: list[Client] = []
         self.founded: Founded | None = None
         self.installation: Installation
+        self.door: Door
 
     @property
     def key(self) -> str:
@@ -88,6 +90,14 @@ class RunningServer:
             return await step(self.installation)
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop)
+
+    def mint(self) -> str:
+        """Return a well-formed key that is not stored."""
+
+        async def step(installation: Installation) -> str:
+            return installation.draw.new_secret(Mode.LIVE)
+
+        return self.call(step)
 
     def create_key(self, **fields: Any) -> dict[str, Any]:
         """Create a key with the operator's and return the answer."""
@@ -136,22 +146,29 @@ class RunningServer:
                 scopes=("*",),
             )
             async with open_application(installation, settings) as door:
-                config = uvicorn.Config(
-                    door.application,
-                    port=port,
-                    http=guarded_protocol(door.guard),
-                    lifespan="off",
-                    log_config=None,
-                    access_log=False,
-                    proxy_headers=False,
-                    server_header=False,
-                )
-                self._server = _Server(config, self._ready)
+                self.door = door
+                self._server = _Server(configuration(door, port), self._ready)
                 await self._server.serve()
 
     def _settings(self, port: int) -> Settings:
         on_engine = engine.chosen().variables(self.folder)
         return load({**on_engine, "WAYVO_BIND": f"127.0.0.1:{port}", **self._environment})
+
+
+def configuration(door: Door, port: int, **options: Any) -> uvicorn.Config:
+    """Return what uvicorn serves ``door`` with, as `wayvo serve` does; ``options`` stand before."""
+    settled: dict[str, Any] = {
+        "port": port,
+        "http": guarded_protocol(door.guard),
+        "ws": "none",
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "timeout_keep_alive": 75,
+    }
+    return uvicorn.Config(door.application, **(settled | options))
 
 
 class _Server(uvicorn.Server):

@@ -5,11 +5,9 @@ under way at the moment of the kill may have happened or not, but never by half.
 """
 
 import random
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
@@ -19,24 +17,10 @@ import httpx
 
 from tests.harness.process import ServerProcess
 from tests.harness.server import Client
+from tests.integration.halves import refuse_halves
 
 CLIENTS = 16
 SECONDS = 60
-
-# What a half-done change would leave: each of these finds nothing.
-HALVES = {
-    "a key without its words": "SELECT id FROM api_keys WHERE id NOT IN (SELECT api_key_id FROM api_key_words)",
-    "a key that no cache was told of": "SELECT id FROM api_keys"
-    " WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE kind = 'credential' AND subject = lower(hex(digest)))",
-    "a predecessor without its successor": "SELECT id FROM api_keys AS old WHERE successor_id IS NOT NULL"
-    " AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = old.successor_id AND predecessor_id = old.id)",
-    "a successor without its predecessor": "SELECT id FROM api_keys AS new WHERE predecessor_id IS NOT NULL"
-    " AND NOT EXISTS (SELECT 1 FROM api_keys WHERE id = new.predecessor_id AND successor_id = new.id)",
-    "a revoked key that has not ended": "SELECT id FROM api_keys WHERE revoked_at IS NOT NULL AND ended_at IS NULL",
-    "a word of no key": "SELECT api_key_id FROM api_key_words WHERE api_key_id NOT IN (SELECT id FROM api_keys)",
-    "a broken page": "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
-    "a broken reference": 'SELECT "table" FROM pragma_foreign_key_check',
-}
 
 
 @dataclass
@@ -162,7 +146,7 @@ def rounds(folder: Path, *, count: int, writes: tuple[int, int], seed: int, say:
             load_until(server, operator, ledger, chance, moment)
         with ServerProcess(folder) as server:
             check(server.client(operator), ledger)
-            refuse_halves(server.data_dir / "wayvo.db")
+            refuse_halves(f"sqlite:///{server.data_dir / 'wayvo.db'}", has_outbox=True)
 
 
 def load_until(server: ServerProcess, operator: str, ledger: Ledger, chance: random.Random, moment: int) -> None:
@@ -198,10 +182,3 @@ def check(client: Client, ledger: Ledger) -> None:
         listed = sent(client.get("/v1/api-keys", params={"text": name}), 200)["data"]
         assert [key["id"] for key in listed] == [created["id"]]
     ledger.unanswered_creations.clear()
-
-
-def refuse_halves(path: Path) -> None:
-    """Look at the file itself."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        found = {what: connection.execute(query).fetchall() for what, query in HALVES.items()}
-    assert {what: rows for what, rows in found.items() if rows} == {}

@@ -29,17 +29,9 @@ trap '"$bin/pg_ctl" -D data -m immediate -w stop > stop.log 2>&1; cd /; rm -rf "
 echo ready
 read -r _
 """
-OPTIONS = " ".join(
-    f"-c {option}"
-    for option in (
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        "max_connections=200",
-        # Nothing here outlives the run, so nothing need survive a power cut.
-        "fsync=off",
-        "full_page_writes=off",
-    )
-)
+OPTIONS = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200")
+# Most of what tests write need not survive a crash.
+FORGETFUL = ("fsync=off", "full_page_writes=off")
 
 
 @cache
@@ -64,8 +56,11 @@ def install() -> str | None:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """Run a server; yield the SQLAlchemy URL of its database. ``find`` must have found the programs."""
+def running(*, is_durable: bool = False) -> Iterator[str]:
+    """Run a server; yield the SQLAlchemy URL of its database. ``find`` must have found the programs.
+
+    One that is durable writes to the disk what it commits, as it does for everybody else.
+    """
     programs = find()
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="wayvo-postgresql-"))
@@ -76,8 +71,10 @@ def running() -> Iterator[str]:
         for path in (folder, folder / "password"):
             shutil.chown(path, account)
     port = _free_port()
+    settings = (*OPTIONS, f"port={port}", *(() if is_durable else FORGETFUL))
+    options = " ".join(f"-c {setting}" for setting in settings)
     guardian = subprocess.Popen(
-        _as_account("sh", "-c", GUARDIAN, "guardian", str(programs), str(folder), f"{OPTIONS} -c port={port}"),
+        _as_account("sh", "-c", GUARDIAN, "guardian", str(programs), str(folder), options),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

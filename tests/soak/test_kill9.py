@@ -10,4 +10,5 @@ from tests.integration.kill9 import rounds
 
 @pytest.mark.soak
 def test_a_server_killed_twelve_times_has_lost_no_acknowledged_write_and_done_nothing_by_half(tmp_path: Path) -> None:
-    rounds(tmp_path, count=12, writes=(100, 700), seed=int(os.environ.get("SEED") or int.from_bytes(os.urandom(4))))
+    seed = int(os.environ.get("SOAK_SEED") or int.from_bytes(os.urandom(4)))
+    rounds(tmp_path, count=12, writes=(100, 700), seed=seed)

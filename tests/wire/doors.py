@@ -36,8 +36,9 @@ class Asked:
 class Doors:
     """A server behind a trusted proxy (this test), and a key that may ask about every credential for its APIs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.server = RunningServer(folder, WAYVO_TRUSTED_PROXIES="127.0.0.0/8,10.0.0.0/8,2001:db8:1::/48")
+    def __init__(self, folder: Path, **environment: str) -> None:
+        trusted = "127.0.0.0/8,10.0.0.0/8,2001:db8:1::/48"
+        self.server = RunningServer(folder, WAYVO_TRUSTED_PROXIES=trusted, **environment)
 
     def open(self) -> None:
         """Make the key of the asker, to be called once the server runs."""

@@ -120,6 +120,7 @@ def test_a_key_that_names_only_itself_is_live_in_the_callers_project_and_holds_n
     assert re.fullmatch(r"wv_live_[0-9A-Za-z]{38}", created["api_key"])
 
 
+@pytest.mark.sqlite_only
 def test_a_secret_is_shown_once_and_stands_nowhere_on_the_disk(shared_server: RunningServer, client: Client) -> None:
     created = shared_server.create_key(name="Shown once")
     shown = [

@@ -54,6 +54,7 @@ def test_a_probe_is_read_and_nothing_else(client: Client, path: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
+@pytest.mark.sqlite_only
 def test_without_its_database_a_server_is_alive_and_not_ready_and_ready_again_when_it_is_back(
     server: RunningServer,
 ) -> None:

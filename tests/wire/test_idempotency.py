@@ -187,6 +187,7 @@ def test_a_repeated_request_is_answered_only_to_who_still_may_make_it(server: Ru
     assert problem(caller.post("/v1/projects", json={"name": "P"}, headers=once("k"))) == (403, "insufficient_scope")
 
 
+@pytest.mark.sqlite_only
 def test_no_secret_and_no_key_stands_in_what_is_kept(server: RunningServer) -> None:
     client = server.client()
     created = client.post("/v1/api-keys", json={"name": "Kept"}, headers=once("a-key-that-says-something"))

@@ -65,6 +65,8 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
         "not_found": client.get("/v1/projects/prj_0"),
         "method_not_allowed": client.delete("/v1/projects"),
         "body_too_large": client.post("/v1/projects", content=b" " * 70_000),
+        "url_too_long": client.get("/v1/projects?cursor=" + "c" * 9_000),
+        "headers_too_large": client.get("/v1/projects", headers={"X-Long": "x" * 17_000}),
         "unsupported_media_type": client.post("/v1/projects", content=b"{}", headers={"Content-Type": "text/plain"}),
         "access_not_held": as_key(scopes=["api-keys:write"]).post("/v1/api-keys", json={"name": "n", "scopes": own}),
         "idempotency_key_reused": client.post("/v1/projects", json={"name": "b"}, headers=once),

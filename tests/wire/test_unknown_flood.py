@@ -2,16 +2,19 @@
 
 import asyncio
 import itertools
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from tests.harness import engine
 from tests.harness.process import ServerProcess
 from wayvo.core.credentials.format import Mode, mint
+from wayvo.store.engines import reading_engine
+from wayvo.store.tables import metadata
 
 UNKNOWN: Final = 100_000
 WARM_UP: Final = 400
@@ -71,19 +74,22 @@ def memory_bytes(process: int) -> int:
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def row_counts(database: Path) -> dict[str, int]:
-    connection = sqlite3.connect(database)
-    try:
-        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        counts = {name: connection.execute(f'SELECT count(*) FROM "{name}"') for name in tables}  # noqa: S608 - own names
-        return {name: count.fetchone()[0] for name, count in counts.items()}
-    finally:
-        connection.close()
+def row_counts(url: str) -> dict[str, int]:
+    reader = reading_engine(url)
+    with reader.connect() as connection:
+        counted = {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in metadata.sorted_tables
+        }
+    reader.dispose()
+    return counted
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not show a process's memory")
 def test_a_flood_of_unknown_keys_costs_neither_memory_nor_rows(tmp_path: Path) -> None:
-    server = ServerProcess(tmp_path, variables={"WAYVO_LOG_LEVEL": "warning"}, ready="")
+    variables = engine.chosen().variables(tmp_path / "data")
+    database = variables.get("WAYVO_DATABASE_URL", f"sqlite:///{tmp_path / 'data' / 'wayvo.db'}")
+    server = ServerProcess(tmp_path, variables={**variables, "WAYVO_LOG_LEVEL": "warning"}, ready="")
     founded = server.found()
     with server, httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(retries=8)) as client:
         client.get("/readyz").raise_for_status()
@@ -97,7 +103,6 @@ def test_a_flood_of_unknown_keys_costs_neither_memory_nor_rows(tmp_path: Path) -
             return asyncio.run(send_all(server.port, presented))
 
         assert flood(0, WARM_UP) == WARM_UP
-        database = server.data_dir / "wayvo.db"
         rows, memory = row_counts(database), memory_bytes(server.process.pid)
         assert flood(WARM_UP, UNKNOWN) == UNKNOWN
         grown = memory_bytes(server.process.pid) - memory

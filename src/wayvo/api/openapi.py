@@ -81,8 +81,10 @@ _DESCRIPTIONS: Final = {
     404: "There is no such thing in the caller's organization.",
     409: "It conflicts with how things stand.",
     413: "The body is too large.",
+    414: "The URL is too long.",
     415: "The body has the wrong media type.",
     422: "A field of the body is invalid; `errors` names it.",
+    431: "The headers are too large.",
     500: "A failure on our side.",
     503: "Not now: try again after `Retry-After`.",
 }

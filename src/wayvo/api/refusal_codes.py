@@ -52,7 +52,7 @@ def codes_by_status(path: str, operation: Mapping[str, Any]) -> dict[int, list[s
 
 
 def _codes(path: str, operation: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("invalid_request", "internal_error")
+    yield from ("invalid_request", "url_too_long", "headers_too_large", "internal_error")
     if "security" in operation:
         yield from _GUARDED
     if "{" in path:

@@ -15,6 +15,9 @@ from wayvo.core.change import Change
 _log = structlog.get_logger("wayvo.bus")
 
 INTERVAL_SECONDS: Final = 0.4
+RETRY_SECONDS: Final = 0.2
+"""How soon after a failure: another node may reach the database first, and be told to revoke something."""
+
 BATCH: Final = 1000
 
 
@@ -96,7 +99,7 @@ class Follower:
         is_failing = False
         while True:
             try:
-                async with asyncio.timeout(INTERVAL_SECONDS):
+                async with asyncio.timeout(RETRY_SECONDS if is_failing else INTERVAL_SECONDS):
                     await self._awake.wait()
             except TimeoutError:
                 pass
@@ -107,7 +110,6 @@ class Follower:
                 if not is_failing:
                     _log.error("the outbox can't be read", reason=type(error).__name__)
                 is_failing = True
-                await asyncio.sleep(INTERVAL_SECONDS)
             else:
                 if is_failing:
                     _log.info("the outbox is read again")

@@ -41,8 +41,10 @@ _EXIT_CODES = {
     404: ExitCode.NOT_FOUND,
     409: ExitCode.CONFLICT,
     413: ExitCode.INVALID,
+    414: ExitCode.INVALID,
     415: ExitCode.INVALID,
     422: ExitCode.INVALID,
+    431: ExitCode.INVALID,
     503: ExitCode.UNAVAILABLE,
 }
 

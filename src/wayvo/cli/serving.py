@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from threading import Event
 
 import structlog
@@ -17,6 +18,7 @@ from wayvo.app import Door, open_application
 from wayvo.cli import workers
 from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.listening import cannot_listen, open_sockets, read_certificate, renew_certificate
+from wayvo.cli.open_files import make_room
 from wayvo.cli.workers import Inherited
 from wayvo.edge import logs
 from wayvo.gate.fast_lane import guarded_protocol
@@ -104,13 +106,16 @@ async def _serve(settings: Settings, before: Hook | None, worker: Inherited | No
     is_over = Event()
     for number in _STOPPING:
         signal.signal(number, lambda *_: is_over.set())
+    if worker is not None:
+        # The supervisor hands it on: without a certificate to renew it means nothing.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with open_sockets(settings.bind) if worker is None else nullcontext(worker.sockets) as sockets:
         if settings.tls_cert is not None and settings.tls_key is not None:
             read_certificate(settings.tls_cert, settings.tls_key)
         async with open_installation(settings, is_server=True) as installation:
             after = await before(installation) if before is not None else None
             index = 0 if worker is None else worker.index
-            async with open_application(installation, settings, worker=index) as door:
+            async with open_application(installation, _fitting(settings), worker=index) as door:
                 config = _configuration(settings, door)
 
                 def ready() -> None:
@@ -125,6 +130,19 @@ async def _serve(settings: Settings, before: Hook | None, worker: Inherited | No
                     asyncio.get_running_loop().add_reader(worker.pipe, setattr, server, "should_exit", True)
                 await server.serve(sockets)
     _log.info("stopped")
+
+
+def _fitting(settings: Settings) -> Settings:
+    """Return the settings with as many connections as the system grants."""
+    possible = make_room(settings.max_connections)
+    if possible < settings.max_connections:
+        _log.warning(
+            "the limit of open files allows fewer connections than WAYVO_MAX_CONNECTIONS",
+            possible=possible,
+            wanted=settings.max_connections,
+            mend="Raise it (ulimit -n, or LimitNOFILE in a systemd unit), or lower WAYVO_MAX_CONNECTIONS.",
+        )
+    return replace(settings, max_connections=possible)
 
 
 def _configuration(settings: Settings, door: Door) -> uvicorn.Config:

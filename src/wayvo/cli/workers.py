@@ -20,7 +20,7 @@ _log = structlog.get_logger("wayvo.workers")
 WORKER_VARIABLE: Final = "_WAYVO_WORKER"
 """How a worker learns that it is one: its number, the supervisor's pipe, and the sockets' descriptors."""
 
-EARLY_SECONDS: Final = 5.0
+EARLY_SECONDS: Final = 30.0
 MAX_EARLY_DEATHS: Final = 5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 

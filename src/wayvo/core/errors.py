@@ -90,6 +90,14 @@ class BodyTooLarge(Problem):
     code, status, title = "body_too_large", 413, "The body is too large"
 
 
+class UrlTooLong(Problem):
+    code, status, title = "url_too_long", 414, "The URL is too long"
+
+
+class HeadersTooLarge(Problem):
+    code, status, title = "headers_too_large", 431, "The headers are too large"
+
+
 class UnsupportedMediaType(Problem):
     code, status, title = "unsupported_media_type", 415, "The body has the wrong media type"
 
@@ -154,6 +162,8 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     NotFound,
     MethodNotAllowed,
     BodyTooLarge,
+    UrlTooLong,
+    HeadersTooLarge,
     UnsupportedMediaType,
     AccessNotHeld,
     IdempotencyKeyReused,

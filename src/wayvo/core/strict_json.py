@@ -72,12 +72,19 @@ class FlatDecoder(Generic[S]):
 
     def decode(self, body: bytes) -> S | MalformedJson | InvalidField:
         """Return ``body`` as the target, or which field is wrong."""
-        if b"\\" not in body and all(body.count(name) <= 1 for name in self._names):
+        if b"\\" not in body and self._has_no_name_twice(body):
             try:
                 return self._decoder.decode(body)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 pass
         return decode(body, self._target)
+
+    def _has_no_name_twice(self, body: bytes) -> bool:
+        # A loop: it is several times as quick as a generator in all().
+        for name in self._names:  # noqa: SIM110
+            if body.count(name) > 1:
+                return False
+        return True
 
 
 def locate(message: str, at: str = "") -> tuple[str, str]:

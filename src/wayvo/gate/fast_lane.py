@@ -40,7 +40,7 @@ class FastLaneProtocol(GuardedProtocol):
             self.is_stopping = True
             request_id = self.guard.request_ids.of(self.peer, self.headers)
             refusal = Overloaded("The server is stopping. Try again in a moment.")
-            self._write(lane, self.guard.problems.answer(refusal, request_id, lane.always), request_id)
+            self._write(self.guard.problems.answer(refusal, request_id, lane.always), request_id)
             self.end()
 
     def on_message_begin(self) -> None:
@@ -66,13 +66,16 @@ class FastLaneProtocol(GuardedProtocol):
         elif announced_bytes(self.headers) > lane.max_body_bytes:
             self._refuse_body(lane, lane.max_body_bytes)
         elif self.expect_100_continue:
+            self.expect_100_continue = False
             self.transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         lane = self._lane
         if lane is None:
             super().on_body(body)
-        elif not self._is_answered and lane.max_body_bytes is not None:
+            return
+        self.note_body()
+        if not self._is_answered and lane.max_body_bytes is not None:
             self._body_bytes += len(body)
             if self._body_bytes > lane.max_body_bytes:
                 self._refuse_body(lane, lane.max_body_bytes)
@@ -90,6 +93,9 @@ class FastLaneProtocol(GuardedProtocol):
             self._answer(lane, b"".join(self._body))
         elif self.is_stopping:
             self.end()
+
+    def is_answered(self) -> bool:
+        return super().is_answered() if self._lane is None else self._is_answered
 
     def _find_lane(self) -> LaneHandler | None:
         if self.pipeline or self.is_busy():
@@ -122,39 +128,39 @@ class FastLaneProtocol(GuardedProtocol):
             if not self.is_in_message:
                 super().on_message_complete()
         else:
-            self._write(lane, answer, request_id)
+            self._write(answer, request_id)
 
     def _refuse_body(self, lane: LaneHandler, max_body_bytes: int) -> None:
         self._body.clear()
         self.is_stopping = True
         request_id = self.guard.request_ids.of(self.peer, self.headers)
         refusal = BodyTooLarge(f"The body may have {max_body_bytes} bytes.")
-        self._write(lane, self.guard.problems.answer(refusal, request_id, CLOSING), request_id)
+        self._write(self.guard.problems.answer(refusal, request_id, CLOSING), request_id)
 
     def _leave_lane(self) -> None:
         """Go the ordinary way, as if the request had just begun."""
         url, headers, is_expecting = self.url, self.headers, self.expect_100_continue
-        was_continued = self._lane is not None and self._lane.max_body_bytes is not None
         self._lane = None
         HttpToolsProtocol.on_message_begin(self)
         self.url = url
         self.headers.extend(headers)
-        self.expect_100_continue = is_expecting and not was_continued
-        HttpToolsProtocol.on_headers_complete(self)
+        self.expect_100_continue = is_expecting
+        self.go_ordinary_way()
         if self.is_stopping:
             self.cycle.keep_alive = False
 
-    def _write(self, lane: LaneHandler, answer: Answer, request_id: str) -> None:
+    def _write(self, answer: Answer, request_id: str) -> None:
         self._is_answered = True
         parser = self.parser
-        is_unread = self.is_in_message and self.expect_100_continue and lane.max_body_bytes is None
+        # RFC 9110 §10.1.1: answered while it waits to be told to go on, a client may send its body or leave it out.
+        is_waiting = self.is_in_message and self.expect_100_continue
         may_stay = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        keep_alive = may_stay and not (self.is_stopping or is_unread)
+        keep_alive = may_stay and not (self.is_stopping or is_waiting)
         is_told = keep_alive or b"\r\nconnection: close\r\n" in answer.head
         self.send(answer, request_id, close=not is_told, has_body=parser.get_method() != b"HEAD")
         self.server_state.total_requests += 1
         if not keep_alive:
             self.is_stopping = True
             # A client that is still sending is heard out: cut off, it might never read the answer.
-            if not self.is_in_message:
+            if is_waiting or not self.is_in_message:
                 self.end()

@@ -61,7 +61,8 @@ class ForwardAuthHandler:
 
     def __call__(self, request: Request, loaded: Loaded) -> Answer | Missing:
         """Answer from memory, or say what is missing."""
-        if not self._verifier.may_trust():
+        now_us = self._verifier.moment()
+        if now_us is None:
             return self._problems.answer(DENIALS[Code.UNAVAILABLE], request.request_id, NOBODY)
         presented = bearer(request.headers)
         if isinstance(presented, Problem):
@@ -73,8 +74,9 @@ class ForwardAuthHandler:
         if isinstance(wanted, Problem):
             return self._problems.answer(wanted, request.request_id, NOBODY)
         address = client_address(request.peer, request.headers, self._trusted_proxies)
-        decision = self._verifier.decide(known, Question(wanted.audience, wanted.scopes, wanted.mode, address))
-        self._verifier.record(decision, address)
+        question = Question(wanted.audience, wanted.scopes, wanted.mode, address)
+        decision = self._verifier.decide(known, question, now_us)
+        self._verifier.record(decision, now_us, address)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return self._problems.answer(DENIALS[decision.code], request.request_id, NOBODY)
         return Answer(200, _identity(decision.snapshot, wanted.audience), b"")

@@ -76,11 +76,15 @@ class Guard:
         for connection in tuple(self.connections):
             connection.give_up()
 
+    def check(self, now: float) -> None:
+        """Note what time it is, and end the connections whose time is over."""
+        self.now = now
+        for connection in tuple(self.connections):
+            connection.check_time(now)
+
     async def watch(self) -> None:
-        """End connections whose time is over, until cancelled."""
+        """Check the time every second, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self.now = loop.time()
-            for connection in tuple(self.connections):
-                connection.check_time(self.now)
+            self.check(loop.time())
             await asyncio.sleep(CHECK_SECONDS)

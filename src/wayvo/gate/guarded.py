@@ -8,10 +8,10 @@ import asyncio
 from typing import Final, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from wayvo.core.errors import InvalidRequest, Problem
+from wayvo.core.errors import HeadersTooLarge, InvalidRequest, Problem, UrlTooLong
 from wayvo.gate.guard import Guard
 from wayvo.gate.wire import Answer
 
@@ -44,7 +44,10 @@ class GuardedProtocol(HttpToolsProtocol):
     _is_head_complete = False
     _head_bytes = 0
     _received_bytes = 0
+    _framing_bytes = 0
     _unfed = b""
+    _received: RequestResponseCycle | None = None
+    """The ordinary way's part in the request that is being received."""
     _is_feeding_later = False
     _paused_since: float | None = None
 
@@ -72,9 +75,20 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             super().shutdown()
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """Let a client that has ended its half of the connection have the answer that is on its way."""
+        if self.scheme == "https" or self.is_in_message or not self.is_busy():
+            return None
+        self.stop_after_answer()
+        return True
+
     def check_time(self, now: float) -> None:
         """End the connection if what it does takes too long."""
-        is_unread = self._paused_since is not None and now - self._paused_since > self.guard.limits.write_seconds
+        limits = self.guard.limits
+        if self._unfed:
+            # What the client has sent waits here; it is not the client that takes long.
+            self.deadline = max(self.deadline, now + limits.head_seconds)
+        is_unread = self._paused_since is not None and now - self._paused_since > limits.write_seconds
         if is_unread or now > self.deadline:
             self.transport.abort()
 
@@ -132,16 +146,28 @@ class GuardedProtocol(HttpToolsProtocol):
         else:
             if self.is_in_message:
                 self._received_bytes += len(data)
+                self._framing_bytes += len(data)
                 self._check_size()
 
     def _check_size(self) -> None:
         """The parser keeps what is not complete yet, be it a header or a trailer: that must not grow without end."""
         limits = self.guard.limits
         if self._is_head_complete:
-            if self._received_bytes > limits.message_bytes:
+            # What comes behind an answer is kept nowhere, and may come for as long as a body may take: cut off, the
+            # client might take the connection for a good one.
+            if self._received_bytes > limits.message_bytes and (self.is_stopping or not self.is_answered()):
                 self.end()
+            elif self._framing_bytes > limits.head_bytes + limits.slice_bytes:
+                self.refuse(InvalidRequest("What stands between the parts of the body, or after it, is too long."))
         elif self._received_bytes > limits.head_bytes + limits.url_bytes + limits.slice_bytes:
-            self.refuse(InvalidRequest("The head of the request is too long."))
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        limits = self.guard.limits
+        if len(self.url) > limits.url_bytes:
+            self.refuse(UrlTooLong(f"The URL may have {limits.url_bytes} bytes."))
+        else:
+            self.refuse(HeadersTooLarge(f"The headers may have {limits.head_bytes} bytes."))
 
     def _feed_later(self) -> None:
         if self._unfed and not self._is_feeding_later:
@@ -154,7 +180,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._hold(b"")
         if not self.transport.is_closing():
             self._feed(data)
-            self.flow.resume_reading()
+            # What the application has not read yet of a body is not added to: it resumes reading when it has.
+            if not (self.is_busy() and len(self.cycle.body) > HIGH_WATER_LIMIT):
+                self.flow.resume_reading()
 
     # What the parser finds
 
@@ -168,39 +196,59 @@ class GuardedProtocol(HttpToolsProtocol):
         self._is_head_complete = False
         self._head_bytes = 0
         self._received_bytes = 0
+        self._received = None
         self.deadline = self.guard.now + self.guard.limits.head_seconds
 
     def on_header(self, name: bytes, value: bytes) -> None:
         # RFC 9110 §6.5.1: a trailer field is not to be taken for a header. uvicorn would append it to them.
         if not self._is_head_complete:
             self._head_bytes += len(name) + len(value) + 4
-            super().on_header(name, value)
+            # As uvicorn does it, without another call for every header.
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def is_head_accepted(self) -> bool:
         """Note that the head is complete; refuse it if it is too long."""
         self._is_head_complete = True
-        self._received_bytes = 0
+        self._received_bytes = self._framing_bytes = 0
         self.deadline = self.guard.now + self.guard.limits.body_seconds
-        if self.is_over:
+        if self.is_over or self.transport.is_closing():
             return False
         if len(self.url) > self.guard.limits.url_bytes or self._head_bytes > self.guard.limits.head_bytes:
-            self.refuse(InvalidRequest("The head of the request is too long."))
+            self._refuse_head()
             return False
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            # RFC 9110 §10.1.1: "A server that receives a 100-continue expectation in an HTTP/1.0 request MUST ignore
+            # that expectation."
+            self.expect_100_continue = False
         return True
 
     def on_headers_complete(self) -> None:
         if self.is_head_accepted():
-            super().on_headers_complete()
+            self.go_ordinary_way()
+
+    def go_ordinary_way(self) -> None:
+        """Hand the request, whose head is complete, to the application."""
+        super().on_headers_complete()
+        self._received = self.cycle
 
     def on_body(self, body: bytes) -> None:
+        self.note_body()
         if not self.is_over:
             super().on_body(body)
+
+    def note_body(self) -> None:
+        """Note that a part of the body has come: the parser has forgotten what stood before it."""
+        self._framing_bytes = 0
 
     def on_message_complete(self) -> None:
         self.is_in_message = False
         if not self.is_over:
             # How long an answer takes on the ordinary way is the application's affair.
-            self.deadline = float("inf")
+            limits = self.guard.limits
+            self.deadline = float("inf") if self.is_busy() else self.guard.now + limits.idle_seconds
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -230,13 +278,26 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def refuse(self, problem: Problem) -> None:
         """Answer what is no request, and end the connection."""
-        if self.is_busy():
-            # An earlier request is being answered; nothing may come between.
-            self.stop_after_answer()
+        if self.is_answered():
+            # Its body is broken. Another answer would be taken for that to the next request.
+            self.end()
             return
+        if self.is_busy():
+            received = self._received
+            if received is not None:
+                received.disconnected = True
+                received.message_event.set()
+            if received is None or received.response_started or self.pipeline:
+                # An earlier request is being answered, or this one; nothing may come between.
+                self.stop_after_answer()
+                return
         request_id = self.guard.request_ids.new()
         self.send(self.guard.problems.answer(problem, request_id), request_id, close=True)
         self.end()
+
+    def is_answered(self) -> bool:
+        """Say whether the request that is being received has its answer already."""
+        return self._received is not None and self._received.response_complete
 
     def stop_after_answer(self) -> None:
         """Listen to nothing more, and end the connection with the answer that is on its way."""

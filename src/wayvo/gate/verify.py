@@ -4,6 +4,7 @@ A verdict is 200 with a code, so that a gateway can tell a "no" from a fault. An
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -15,8 +16,8 @@ from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, InvalidRequest, MethodNotAllowed, Problem
-from wayvo.core.instants import format_instant
-from wayvo.core.networks import Networks, client_address, parse_address
+from wayvo.core.instants import to_datetime
+from wayvo.core.networks import Networks, client_address, is_address
 from wayvo.core.problem_json import DENIALS
 from wayvo.core.strict_json import FlatDecoder, locate
 from wayvo.gate.query import parse_query
@@ -59,7 +60,7 @@ class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode | None = None
     scopes: tuple[str, ...] = ()
     rate_limits: tuple[()] = ()
-    expires_at: str | None = None
+    expires_at: datetime | None = None
 
 
 class VerifyHandler:
@@ -76,15 +77,15 @@ class VerifyHandler:
         if request.method not in ("GET", "POST"):
             refusal = MethodNotAllowed("Ask with POST, or with GET and the header Wayvo-Credential.")
             return self._problems.answer(refusal, request.request_id, ((b"allow", b"GET, POST"),))
-        is_trusted = self._verifier.may_trust()
-        verdict = self._verdict(request, loaded) if is_trusted else DENIALS[Code.UNAVAILABLE]
+        now_us = self._verifier.moment()
+        verdict = DENIALS[Code.UNAVAILABLE] if now_us is None else self._verdict(request, loaded, now_us)
         if isinstance(verdict, Missing):
             return verdict
         if isinstance(verdict, Problem):
             return self._problems.answer(verdict, request.request_id)
         return Answer(200, JSON, self._encoder.encode(verdict))
 
-    def _verdict(self, request: Request, loaded: Loaded) -> VerifyAnswer | Problem | Missing:
+    def _verdict(self, request: Request, loaded: Loaded, now_us: int) -> VerifyAnswer | Problem | Missing:
         """Authenticate who asks, then read the question, then decide: a stranger's body is not even parsed."""
         presented = bearer(request.headers)
         if isinstance(presented, Problem):
@@ -93,24 +94,24 @@ class VerifyHandler:
         if isinstance(asker, Missing):
             return asker
         address = client_address(request.peer, request.headers, self._trusted_proxies)
-        decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
+        decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address), now_us)
         if decision.code not in (Code.VALID, Code.WRONG_AUDIENCE):
             return DENIALS[decision.code]
         question = _from_query(request) if request.method == "GET" else _from_body(request)
         if isinstance(question, Problem):
             return question
-        decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address))
+        decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address), now_us)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return _refusal(decision.code)
         is_distrustful = request.header(b"cache-control") == b"no-cache"
         known = self._verifier.look_up(question.credential.encode(), loaded, fresh=is_distrustful)
         if isinstance(known, Missing):
             return known
-        self._verifier.note_use(decision.snapshot, address)
+        self._verifier.note_use(decision.snapshot, now_us, address)
         asked = Question(question.audience, question.scopes, question.mode, question.ip)
-        verdict = self._verifier.decide_for(decision.snapshot, known, asked)
-        self._verifier.record(verdict, question.ip)
-        return DENIALS[verdict.code] if verdict.code is Code.UNAVAILABLE else _answer(verdict, question.audience)
+        verdict = self._verifier.decide_for(decision.snapshot, known, asked, now_us)
+        self._verifier.record(verdict, now_us, question.ip)
+        return _answer(verdict, question.audience)
 
 
 def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
@@ -127,7 +128,7 @@ def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
         credential_id=snapshot.credential_id,
         mode=snapshot.mode,
         scopes=() if opening is None else opening.sorted_scopes,
-        expires_at=None if snapshot.expires_at == NEVER else format_instant(snapshot.expires_at),
+        expires_at=None if snapshot.expires_at == NEVER else to_datetime(snapshot.expires_at),
     )
 
 
@@ -180,6 +181,6 @@ def _fault(question: VerifyRequest) -> FieldError | None:
     for index, scope in enumerate(question.scopes):
         if not is_scope(scope):
             return FieldError(f"scopes[{index}]", "is noun:verb in lower case, such as projects:read")
-    if question.ip is not None and parse_address(question.ip) is None:
+    if question.ip is not None and not is_address(question.ip):
         return FieldError("ip", "is no IP address")
     return None

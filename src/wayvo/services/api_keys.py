@@ -122,7 +122,7 @@ class ApiKeys:
             # Not before: a repeated request is answered as the first was, though its expiry may be past by now.
             if refusal := check_expiry(command.expires_at, now):
                 return refusal
-            project = projects.get(connection, actor.organization_id, issued.key.project_id)
+            project = projects.get_to_add_to(connection, actor.organization_id, issued.key.project_id)
             if project is None:
                 return invalid("project_id", "is not a project of this organization")
             if project.archived_at is not None:
@@ -208,7 +208,7 @@ class ApiKeys:
                 return earlier
             if key is None:
                 return _no_such_key()
-            project = projects.get(connection, actor.organization_id, key.project_id)
+            project = projects.get_to_add_to(connection, actor.organization_id, key.project_id)
             if project is None or project.archived_at is not None:
                 return ProjectArchived("The keys of an archived project have ended.")
             rotation = rotate(key, now, command.overlap_seconds, command.expires_at)

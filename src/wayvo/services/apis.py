@@ -75,7 +75,10 @@ class Apis:
             if problem := _refuse_visibility(transaction, actor, command.visibility):
                 return problem
             if not apis.insert(connection, api):
-                return AudienceTaken("Another API has this audience; it names one API in the whole installation.")
+                # By a concurrent duplicate of this request, it may be.
+                return find_earlier(connection, actor, once, now) or AudienceTaken(
+                    "Another API has this audience; it names one API in the whole installation."
+                )
             if earlier := keep(connection, actor, once, api, now):
                 return earlier
             transaction.announce(Change("api", api.id, now))

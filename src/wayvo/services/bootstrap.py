@@ -10,7 +10,7 @@ from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
 from wayvo.core.organizations import Api, ApiScope, Organization, Project, User
 from wayvo.services.draw import Draw
-from wayvo.store import api_keys, apis, organizations, projects, users
+from wayvo.store import api_keys, apis, installation, organizations, projects, users
 from wayvo.store.database import Database, Transaction
 
 OWN_SCOPES: Final = tuple(ApiScope(permission.name, permission.description) for permission in PERMISSIONS)
@@ -86,6 +86,7 @@ async def found(database: Database, draw: Draw, digester: Digester, founding: Fo
 
     def job(transaction: Transaction) -> Founded | None:
         connection = transaction.connection
+        installation.hold(connection)
         if not organizations.is_empty(connection):
             return None
         organizations.insert(connection, organization)

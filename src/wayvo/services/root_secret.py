@@ -26,9 +26,13 @@ async def adopt_root_secret(
         recorded = installation.secret_fingerprint(connection)
         if recorded is None and not organizations.is_empty(connection):
             raise IncompleteCopy(
-                "The database holds part of an installation: a copy into it was interrupted. Finish it (wayvo copy, with "
-                "the same --from and --to), or empty the database."
+                "The database holds part of an installation: a copy into it was interrupted. Finish it (wayvo copy, "
+                "with the same --from and --to), or empty the database."
             )
+        if recorded is None:
+            # Of two first nodes one waits here for the other, and then sees that one's secret.
+            installation.claim(connection, root.fingerprint, now_us)
+            recorded = installation.secret_fingerprint(connection)
         in_use = credentials.secrets_in_use(connection)
         there = in_use if recorded is None else in_use | {recorded}
         if lost := there - known:

@@ -81,7 +81,9 @@ def write_backup(connection: Connection, file: Path, created_at: str, progress: 
             schema=current_revision(connection) or "",
             created_at=created_at,
             secret_fingerprint=fingerprint,
-            tables={str(table.name): _write_table(connection, archive, table, progress) for table in travelling_tables()},
+            tables={
+                str(table.name): _write_table(connection, archive, table, progress) for table in travelling_tables()
+            },
         )
         archive.writestr(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest

@@ -12,6 +12,17 @@ def secret_fingerprint(connection: Connection) -> str | None:
     return fingerprint
 
 
+def hold(connection: Connection) -> None:
+    """Let no other node hold the installation until the transaction ends."""
+    connection.execute(select(installation.c.id).with_for_update())
+
+
+def claim(connection: Connection, fingerprint: str, now_us: int) -> None:
+    """Record the root secret in use if none is recorded yet (on PostgreSQL after waiting for who is about to)."""
+    statement = upsert(connection, installation).values(id=1, secret_fingerprint=fingerprint, created_at=now_us)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["id"]))
+
+
 def set_secret_fingerprint(connection: Connection, fingerprint: str, now_us: int) -> None:
     """Record the root secret in use."""
     statement = upsert(connection, installation).values(id=1, secret_fingerprint=fingerprint, created_at=now_us)

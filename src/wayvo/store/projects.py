@@ -38,6 +38,13 @@ def get_for_update(connection: Connection, organization_id: str, project_id: str
     return None if row is None else _to_model(row)
 
 
+def get_to_add_to(connection: Connection, organization_id: str, project_id: str) -> Project | None:
+    """Return a project of the organization, and keep others from archiving it until the transaction ends."""
+    statement = _BY_ID.with_for_update(read=True, key_share=True)
+    row = connection.execute(statement, {"owner": organization_id, "wanted": project_id}).first()
+    return None if row is None else _to_model(row)
+
+
 def oldest_open(connection: Connection, organization_id: str) -> Project | None:
     """Return the organization's oldest project that is not archived."""
     statement = select(projects).where(projects.c.organization_id == organization_id, projects.c.archived_at.is_(None))

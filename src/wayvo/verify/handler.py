@@ -57,39 +57,38 @@ class Verifier:
 
     def look_up(self, credential: bytes, loaded: Loaded, *, fresh: bool = False) -> Known | Missing | None:
         """Return what is known of a credential, ``None`` if it is malformed; ``fresh`` distrusts the cache."""
-        if len(credential) > MAX_KEY_LENGTH or not is_well_formed(credential, self._prefixes):
+        if len(credential) > MAX_KEY_LENGTH:
             return None
         digest = self._digester(credential)
         known = loaded.get(digest)
         if known is None and not fresh:
             known = self._cache.get(digest)
-        return Missing(digest, credential) if known is None else known
+        if known is not None:
+            return known
+        # What is known is well-formed; only what is not may be a mistyped or a made-up one, which is not looked for.
+        return Missing(digest, credential) if is_well_formed(credential, self._prefixes) else None
 
-    def decide(self, known: Known | None, question: Question) -> Decision:
+    def moment(self) -> int | None:
+        """Return the moment to decide for, which is now; ``None`` if nothing may be decided now."""
+        return self._clock() if self.may_trust() else None
+
+    def decide(self, known: Known | None, question: Question, now_us: int) -> Decision:
         """Decide about a credential presented to ask for something itself."""
-        if not self.may_trust():
-            return UNAVAILABLE
-        if known is None:
-            return MALFORMED
-        return judge(known, question, self._clock())
+        return MALFORMED if known is None else judge(known, question, now_us)
 
-    def decide_for(self, verifier: Snapshot, known: Known | None, question: Question) -> Decision:
+    def decide_for(self, verifier: Snapshot, known: Known | None, question: Question, now_us: int) -> Decision:
         """Decide about a credential that ``verifier`` asks about."""
-        if not self.may_trust():
-            return UNAVAILABLE
-        if known is None:
-            return MALFORMED
-        return judge_for(verifier, known, question, self._clock())
+        return MALFORMED if known is None else judge_for(verifier, known, question, now_us)
 
-    def note_use(self, snapshot: Snapshot, address: str | None) -> None:
+    def note_use(self, snapshot: Snapshot, now_us: int, address: str | None) -> None:
         """Note that a credential was accepted, from where."""
-        self._meter.note(snapshot.credential_id, self._clock(), address)
+        self._meter.note(snapshot.credential_id, now_us, address)
 
-    def record(self, decision: Decision, address: str | None) -> None:
+    def record(self, decision: Decision, now_us: int, address: str | None) -> None:
         """Count a decision, and note the use of an accepted credential."""
         self._meter.count(decision.code)
         if decision.code is Code.VALID and decision.snapshot is not None:
-            self.note_use(decision.snapshot, address)
+            self._meter.note(decision.snapshot.credential_id, now_us, address)
 
     async def load(self, missing: Missing) -> Loaded:
         """Read a missing credential."""
@@ -102,6 +101,9 @@ class Verifier:
         known = self.look_up(credential, NOTHING_LOADED)
         if isinstance(known, Missing):
             known = (await self.load(known))[known.digest]
-        decision = self.decide(known, question)
-        self.record(decision, question.address)
+        now_us = self.moment()
+        if now_us is None:
+            return UNAVAILABLE
+        decision = self.decide(known, question, now_us)
+        self.record(decision, now_us, question.address)
         return decision

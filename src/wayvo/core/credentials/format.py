@@ -18,6 +18,7 @@ BRAND_PATTERN: Final = r"^[a-z][a-z0-9]{1,11}$"
 
 _ALPHABET: Final = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BASE: Final = 62
+_PAIR_BASE: Final = _BASE * _BASE
 _PAIRS: Final = tuple(bytes((high, low)) for high in _ALPHABET for low in _ALPHABET)
 _TAIL: Final = SECRET_LENGTH + CHECKSUM_LENGTH
 
@@ -67,6 +68,5 @@ def last_four(key: str) -> str:
 
 
 def _checksum(head: bytes) -> bytes:
-    value, low = divmod(zlib.crc32(head), _BASE * _BASE)
-    high, middle = divmod(value, _BASE * _BASE)
-    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
+    value = zlib.crc32(head)
+    return _PAIRS[value // _PAIR_BASE**2] + _PAIRS[value // _PAIR_BASE % _PAIR_BASE] + _PAIRS[value % _PAIR_BASE]
