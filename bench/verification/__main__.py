@@ -6,6 +6,7 @@ Medians of ratios travel from machine to machine; requests per second don't.
 """
 
 import argparse
+import asyncio
 import os
 import platform
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from bench import say, served
+from bench import load, say, served
 from bench.make_keys import BRAND, make
 from bench.verification import mix, open_loop, rate, report, tools
 from bench.verification.answers import Checker, WrongAnswer
@@ -87,8 +88,7 @@ class _Run:
     def run(self) -> None:
         """Measure everything and print it."""
         for contender in self._contenders:
-            # Everybody's caches, pools and compilers are warm before the first round.
-            self._turn(contender, seconds=2)
+            self._warm_up(contender)
         rounds: dict[str, list[Round]] = defaultdict(list)
         for _ in range(self._options.rounds):
             for contender in self._contenders:
@@ -102,6 +102,15 @@ class _Run:
             say(line)
         if not self._options.no_latency and FORWARD_AUTH in rates and FLOOR in rates:
             self._measure_latency(median(rates[FORWARD_AUTH]) / 2)
+
+    def _warm_up(self, contender: Contender) -> None:
+        """Ask about every key once and then some: caches, pools and compilers are warm before the first round."""
+        remaining = iter(self._requests[contender.mix])
+        clients = self._options.connections
+        tally = asyncio.run(load.run(self._running[contender.name].port, clients, lambda: next(remaining, None)))
+        if set(tally.statuses) != {200}:
+            raise WrongAnswer(f"{contender.name}: {dict(tally.statuses)}")
+        self._turn(contender, seconds=1)
 
     def _floors(self) -> dict[str, str]:
         return {one.name: one.floor if one.floor in self._running else one.name for one in self._contenders}

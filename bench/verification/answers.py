@@ -5,10 +5,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from http.client import HTTPConnection, HTTPResponse
+from http.client import HTTPConnection
 from itertools import cycle
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 SECONDS_BETWEEN: Final = 0.1
 MADE_UP: Final = "wv_live_00000000000000000000000000000000000000"
@@ -27,10 +27,20 @@ class WrongAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
+    """A request of the mix, taken apart."""
+
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """As much of an answer as is checked."""
+
+    status: int
+    credential_id: str | None  # of the header
     body: bytes
 
 
@@ -68,36 +78,31 @@ class Checker:
 
     def _check_one(self) -> None:
         raw, (secret, key_id) = next(self._samples)
-        check(self._says, key_id, *self._ask(taken_apart(raw)))
+        check(self._says, key_id, self._ask(taken_apart(raw)))
         if self._says is not Says.NOTHING:
-            check(self._says, None, *self._ask(taken_apart(raw.replace(secret.encode(), MADE_UP.encode()))))
+            check(self._says, None, self._ask(taken_apart(raw.replace(secret.encode(), MADE_UP.encode()))))
         self.checked += 1
 
-    def _ask(self, request: _Request) -> tuple[HTTPResponse, bytes]:
+    def _ask(self, request: Request) -> Answer:
         self._connection.request(request.method, request.path, request.body, request.headers)
         response = self._connection.getresponse()
-        return response, response.read()
+        return Answer(response.status, response.headers["wayvo-credential-id"] or None, response.read())
 
 
-def check(says: Says, key_id: str | None, response: HTTPResponse, body: bytes) -> None:
+def check(says: Says, key_id: str | None, answer: Answer) -> None:
     """Check an answer about the key with this id, or about a made-up one."""
-    told: object
-    match says:
-        case Says.NOTHING:
-            expected, told = None, None
-        case Says.HEADER:
-            expected, told = key_id, response.headers["wayvo-credential-id"] or None
-        case Says.VERDICT:
-            verdict = json.loads(body)
-            expected, told = key_id, verdict["credential_id"]
-            if verdict["valid"] is not (key_id is not None):
-                raise WrongAnswer(f"valid is {verdict['valid']} for {key_id}: {verdict['code']}")
     status = 401 if says is Says.HEADER and key_id is None else 200
-    if response.status != status or told != expected:
-        raise WrongAnswer(f"{response.status} about {told}, not {status} about {expected}")
+    if answer.status != status:
+        raise WrongAnswer(f"{answer.status} about {key_id}, not {status}")
+    if says is Says.HEADER and answer.credential_id != key_id:
+        raise WrongAnswer(f"{answer.credential_id} instead of {key_id}")
+    if says is Says.VERDICT:
+        verdict = json.loads(answer.body)
+        if (verdict["credential_id"], verdict["valid"]) != (key_id, key_id is not None):
+            raise WrongAnswer(f"{verdict['code']} about {verdict['credential_id']} instead of {key_id}")
 
 
-def taken_apart(request: bytes) -> _Request:
+def taken_apart(request: bytes) -> Request:
     """Return a request of the mix in its parts."""
     head, _, body = request.partition(b"\r\n\r\n")
     line, *fields = head.decode().split("\r\n")
@@ -105,4 +110,4 @@ def taken_apart(request: bytes) -> _Request:
     headers = dict(field.split(": ", 1) for field in fields)
     # http.client counts the body itself, which a made-up key may have changed.
     headers.pop("Content-Length", None)
-    return _Request(method, path, headers, body)
+    return Request(method, path, headers, body)

@@ -96,23 +96,28 @@ def _without_lane(ground: Ground) -> AbstractContextManager[Running]:
 
 @contextmanager
 def _behind_nginx(ground: Ground) -> Iterator[Running]:
-    with servers.wayvo(ground.copy_of_data("behind"), **_TRUSTING) as wayvo:
-        front = servers.nginx(ground.folder / "front", "auth_request.conf", UPSTREAM_PORT=wayvo.port)
-        with front as running:
-            yield running.with_others(wayvo)
+    with (
+        servers.wayvo(ground.copy_of_data("behind"), **_TRUSTING) as wayvo,
+        servers.nginx(ground.folder / "api", "return_200.conf") as api,
+        servers.nginx(ground.folder / "front", "auth_request.conf", WAYVO_PORT=wayvo.port, API_PORT=api.port) as front,
+    ):
+        yield front.with_others(wayvo, api)
 
 
 @contextmanager
 def _trivial_behind_nginx(ground: Ground) -> Iterator[Running]:
-    with servers.nginx(ground.folder / "trivial", "return_200.conf") as trivial:
-        front = servers.nginx(ground.folder / "trivial_front", "auth_request.conf", UPSTREAM_PORT=trivial.port)
-        with front as running:
-            yield running.with_others(trivial)
+    folder = ground.folder / "trivial_front"
+    with (
+        servers.nginx(ground.folder / "trivial", "return_200.conf") as trivial,
+        servers.nginx(ground.folder / "trivial_api", "return_200.conf") as api,
+        servers.nginx(folder, "auth_request.conf", WAYVO_PORT=trivial.port, API_PORT=api.port) as front,
+    ):
+        yield front.with_others(trivial, api)
 
 
 FLOOR: Final = "nginx, return 200"
 POST_FLOOR: Final = "nginx, return 200 to POST"
-FRONT_FLOOR: Final = "nginx auth_request, trivial upstream"
+FRONT_FLOOR: Final = "nginx auth_request, return 200"
 FORWARD_AUTH: Final = "Wayvo forward-auth"
 VERIFY: Final = "Wayvo POST /v1/verify"
 BEHIND: Final = "nginx auth_request, Wayvo"

@@ -65,7 +65,7 @@ class Stream:
 
     def give_up(self, now: float) -> None:
         """Count what was due and never sent as having taken until now: an overload must not look like speed."""
-        self.seconds += [now - due for due in self._waiting]
+        self.seconds += [now - due for due in self._waiting if due >= self._counted_from]
 
     def percentile(self, share: float) -> float:
         """Return the seconds within which ``share`` of the answers came."""

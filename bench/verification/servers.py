@@ -28,9 +28,9 @@ class Running:
         """Return the processor time that it has used, workers included."""
         return sum(served.cpu_seconds(pid) for parent in self.pids for pid in (parent, *_children(parent)))
 
-    def with_others(self, other: "Running") -> "Running":
-        """Return it as one with another server that it asks."""
-        return Running(self.port, self.pids + other.pids)
+    def with_others(self, *others: "Running") -> "Running":
+        """Return it as one with the servers that it asks."""
+        return Running(self.port, sum((other.pids for other in others), self.pids))
 
 
 @contextmanager

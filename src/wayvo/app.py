@@ -79,7 +79,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     cells = Cells()
     cache = Cache(cells, settings.cache_credentials)
     installation.bus.subscribe(cache.apply)
-    follower = Follower(StoredOutbox(database), cache.apply, installation.node, time.monotonic)
+    follower = Follower(StoredOutbox(database), cache.apply, installation.node, _uptime, cache.clear)
     await follower.start()
     serves_stale = settings.stale_policy == "serve_stale"
     meter = Meter()
@@ -161,6 +161,11 @@ async def open_application(installation: Installation, settings: Settings, *, wo
             finally:
                 watch.cancel()
                 guard.give_up()
+
+
+def _uptime() -> float:
+    """Return seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @asynccontextmanager

@@ -47,9 +47,9 @@ async def open_installation(
     with ExitStack() as stack:
         folder = DataFolder(settings.data_dir) if settings.is_on_sqlite else None
         if is_server and folder is not None:
-            # The lock lies beside the file: it may be in another folder than the secret.
-            stack.enter_context(DataFolder(settings.database_path.parent).lock())
-            # The database may be elsewhere; who copies it looks there for a server.
+            stack.enter_context(folder.lock())
+            # The database may be elsewhere: two servers may differ in their folders and share it, and who copies it
+            # looks there for a server.
             if (place := settings.database_path.parent).is_dir() and not place.samefile(folder.path):
                 stack.enter_context(DataFolder(place).lock())
         root = _root_secret(settings, folder, entropy)

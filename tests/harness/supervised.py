@@ -41,10 +41,13 @@ class SupervisedNode:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._is_over.set()
+        ended = None
         while self._thread.is_alive():
-            if self._server.process.poll() is None:
-                self._server.send_signal(signal.SIGTERM)
-            self._thread.join(1)
+            # Once, but the last one may only be about to start.
+            if ended is not self._server:
+                ended = self._server
+                ended.send_signal(signal.SIGTERM)
+            self._thread.join(0.1)
         if self._failure is not None:
             raise self._failure
 
@@ -62,5 +65,7 @@ class SupervisedNode:
             server.process.wait()
             code = server.wait()
             # A node that serves outlives its database; one that starts may find that it is not there.
-            ended_well = code in (-signal.SIGKILL, 0) or (code == 2 and SERVING not in server.log.text)
+            # (One that is told to end before it can hear of it ends by the signal.)
+            was_told = self._is_over.is_set() and code == -signal.SIGTERM
+            ended_well = code in (-signal.SIGKILL, 0) or was_told or (code == 2 and SERVING not in server.log.text)
             assert ended_well, f"a node ended by itself with {code}:\n{server.log.text[-3000:]}"

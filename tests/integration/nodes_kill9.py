@@ -236,7 +236,7 @@ def soak(folder: Path, *, kills: int, answers: tuple[int, int], seed: int, say: 
             for future in running:
                 future.result(SECONDS)
         _confirm(callers[0], ledger, server.url)
-    say(_summary(ledger, killed, seed, time.monotonic() - started))
+        say(_summary(ledger, killed, seed, time.monotonic() - started))
     assert not ledger.violations, ledger.violations[:20]
 
 

@@ -48,11 +48,6 @@ def backed_up(places: Places, folder: Path, engine: str = "sqlite", keys: int = 
     return filled, place, file
 
 
-def has_nothing(place: Place) -> bool:
-    """Say whether a place is as empty as it was."""
-    return tables_of(place) == {} if place.url.startswith("postgresql") else not place.folder.exists()
-
-
 @pytest.mark.parametrize("there", ENGINES)
 @pytest.mark.parametrize("here", ENGINES)
 def test_a_restored_installation_holds_every_row_and_its_keys_work(
@@ -155,7 +150,7 @@ def a_flipped_bit(file: Path) -> str:
         member = archive.getinfo("api_keys.jsonl")
     data[member.header_offset + member.compress_size // 2] ^= 0x10
     file.write_bytes(data)
-    return "Nothing was restored"
+    return "backup"
 
 
 def a_missing_table(file: Path) -> str:
@@ -255,16 +250,31 @@ def test_what_is_no_whole_backup_is_refused_and_nothing_is_restored(
     places: Places, tmp_path: Path, whole: bytes, engine: str, damage: Callable[[Path], str]
 ) -> None:
     target, file = places.on(engine, "target"), tmp_path / "backup"
+    target.folder.mkdir()
+    file.write_bytes(whole)
+    reason = damage(file)
+    database = writing_engine(target.url)
+    with pytest.raises(BackupError) as refused:
+        restore_backup(file, database, lambda *_: None)
+    assert reason in str(refused.value)
+    assert tables_of(target) == {}
+    file.write_bytes(whole)
+    restore_backup(file, database, lambda *_: None)
+    database.dispose()
+    assert tables_of(target)["installation"] == 1
+
+
+@pytest.mark.parametrize("damage", [cut_short, another_row])
+def test_a_refused_backup_is_told_and_leaves_no_file(
+    places: Places, tmp_path: Path, whole: bytes, damage: Callable[[Path], str]
+) -> None:
+    target, file = places.on_sqlite("target"), tmp_path / "backup"
     file.write_bytes(whole)
     reason = damage(file)
     run = run_wayvo("restore", "--from", file, folder=tmp_path, variables=target.variables)
-    assert (run.returncode, run.stdout) == (7, ""), run.stderr
-    assert reason in run.stderr
+    assert (run.returncode, run.stdout, reason in run.stderr) == (7, "", True), run.stderr
     assert run.stderr.endswith("Nothing was restored.\n")
-    if engine == "postgresql":
-        assert tables_of(target) == {}
-    else:
-        assert list(target.folder.glob("wayvo.db*")) == []
+    assert list(target.folder.glob("wayvo.db*")) == []
     file.write_bytes(whole)
     assert run_wayvo("restore", "--from", file, folder=tmp_path, variables=target.variables).returncode == 0
 

@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from tests.harness.process import ServerProcess
 from tests.lane.catalogue import chunked, raw
 from tests.lane.connection import Connection
-from tests.lane.watched import BOTH, LANE, memory_bytes, nobody, other_waits
+from tests.lane.watched import BOTH, LANE, memory_bytes, nobody, other_waits, wait_until_it_answers
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the system does not show a process's memory"
@@ -34,25 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server as it is started, with the bounds that it has by default, which has answered a little of everything."""
     variables = {"WAYVO_LOG_LEVEL": "warning"}
     with ServerProcess(tmp_path_factory.mktemp("server"), variables=variables, ready="").starting() as started:
-        wait_until_it_answers(started)
+        wait_until_it_answers(started.port)
         for way in BOTH:
             with Connection(started.port) as connection:
                 connection.send(nobody(way) * 2000)
                 for _ in range(2000):
                     connection.answer()
         yield started
-
-
-def wait_until_it_answers(server: ServerProcess) -> None:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            with Connection(server.port) as connection:
-                if connection.ask(raw("GET /readyz")).status == 200:
-                    return
-        except ConnectionRefusedError:
-            continue
-    raise TimeoutError
 
 
 def endless(way: str, what: str) -> tuple[bytes, bytes]:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.harness.leaks import leaked
+from tests.harness.process import ServerProcess
 from tests.harness.server import RunningServer
 from tests.lane.catalogue import bearer, chunked, raw
 from tests.lane.connection import Connection
-from tests.lane.watched import BOTH, LANE, MANAGEMENT, Watched, nobody
+from tests.lane.watched import BOTH, LANE, MANAGEMENT, Watched, nobody, wait_until_it_answers
 from tests.lane.ways import Tls, all_ways
 from wayvo.gate.lanes import LaneHandler, Lanes
 from wayvo.gate.wire import Answer, Request
@@ -100,6 +101,25 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(
                 break
     assert not shared.guard.connections
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_clients_that_vanish_before_their_answers_are_no_failures(tmp_path: Path) -> None:
+    """The loop that serves for real does not bear a write to a connection that is gone."""
+    with ServerProcess(tmp_path, variables={"WAYVO_LOG_LEVEL": "warning"}, ready="") as server:
+        wait_until_it_answers(server.port)
+        key = bearer(server.found()["api_key"])
+        # While the first of two is being written to the disk, its client goes away.
+        written = raw("POST /v1/projects", key, body=b'{"name": "Never answered"}')
+        with Connection(server.port) as another:
+            for queued in (raw("GET /healthz"), raw("GET /v1/whoami", key) * 3, raw("GET /healthz")[:-2]) * 12:
+                connections = [Connection(server.port) for _ in range(10)]
+                for connection in connections:
+                    connection.send(written + queued)
+                assert another.ask(raw("GET /healthz")).status == 200
+                for connection in connections:
+                    reset(connection)
+            assert another.ask(raw("GET /v1/whoami", key)).status == 200
+        assert server.log.text == ""
 
 
 @EVERY_WAY

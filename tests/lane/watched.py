@@ -80,3 +80,16 @@ def other_waits(port: int, way: str) -> float:
         start = time.perf_counter()
         assert connection.ask(nobody(way)).status == 401
         return time.perf_counter() - start
+
+
+def wait_until_it_answers(port: int) -> None:
+    """Return when a server that logs nothing is ready."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            with Connection(port) as connection:
+                if connection.ask(raw("GET /readyz")).status == 200:
+                    return
+        except ConnectionRefusedError:
+            continue
+    raise TimeoutError

@@ -23,8 +23,7 @@ from tests.architecture.project import ROOT
 from tests.harness.process import ServerProcess
 from tests.lane.catalogue import bearer, raw
 from tests.lane.connection import Connection
-from tests.lane.test_memory import wait_until_it_answers
-from tests.lane.watched import memory_bytes
+from tests.lane.watched import memory_bytes, wait_until_it_answers
 
 MINUTES: Final = float(os.environ.get("SOAK_MINUTES") or 5)
 ALONE_SECONDS: Final = 10.0
@@ -105,7 +104,7 @@ def test_hostile_clients_cost_the_honest_ones_little_and_the_server_nothing_that
     variables = {"WAYVO_LOG_LEVEL": "warning"}
     memory: list[int] = []
     with ServerProcess(tmp_path, variables=variables, ready="") as server, ExitStack() as stack:
-        wait_until_it_answers(server)
+        wait_until_it_answers(server.port)
         key = server.found()["api_key"]
         honest = [Honest(server.port, key) for _ in range(HONEST)]
         for client in honest:

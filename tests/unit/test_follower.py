@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from tests.unit.test_bus import CHANGES, OTHER, Row
-from wayvo.bus.follower import BATCH, INTERVAL_SECONDS, Follower
+from wayvo.bus.follower import BATCH, FORGET_SECONDS, INTERVAL_SECONDS, Follower
 from wayvo.core.change import Change
 
 SECONDS = 10
@@ -154,3 +154,29 @@ async def test_a_reading_that_fails_or_hangs_lets_the_silence_grow_and_the_next_
         await there.outbox.reading()
         await there.outbox.end([])
         assert there.follower.silence_seconds == 0
+
+
+class SilentOutbox:
+    """An outbox in which nothing ever stands."""
+
+    async def last_sequence(self) -> int:
+        return 0
+
+    async def after(self, sequence: int, limit: int) -> Sequence[Row]:
+        assert (sequence, limit) == (0, BATCH)
+        return ()
+
+
+def test_after_a_silence_longer_than_the_outbox_is_sure_to_be_kept_everything_is_forgotten_first() -> None:
+    async def told_after(*silences: float) -> list[str]:
+        told: list[str] = []
+        seconds = 0.0
+        follower = Follower(SilentOutbox(), lambda _: None, "own", lambda: seconds, lambda: told.append("forget"))
+        await follower.start()
+        for silence in silences:
+            seconds += silence
+            await follower.catch_up()
+        return told
+
+    assert asyncio.run(told_after(FORGET_SECONDS, FORGET_SECONDS)) == []
+    assert asyncio.run(told_after(FORGET_SECONDS + 1, 1)) == ["forget"]

@@ -19,6 +19,8 @@ RETRY_SECONDS: Final = 0.2
 """How soon after a failure: another node may reach the database first, and be told to revoke something."""
 
 BATCH: Final = 1000
+FORGET_SECONDS: Final = 12 * 3600.0
+"""After so long a silence nothing that is remembered is trusted: half of what the outbox is kept for."""
 
 
 class OutboxRow(Protocol):
@@ -53,11 +55,17 @@ class Outbox(Protocol):
 
 
 class Follower:
-    """Publishes the changes of other processes. ``monotonic`` gives seconds."""
+    """Publishes the changes of other processes. ``monotonic`` gives seconds, ``forget`` empties what they keep true."""
 
     def __init__(
-        self, outbox: Outbox, publish: Callable[[Change], None], node: str, monotonic: Callable[[], float]
+        self,
+        outbox: Outbox,
+        publish: Callable[[Change], None],
+        node: str,
+        monotonic: Callable[[], float],
+        forget: Callable[[], None] = lambda: None,
     ) -> None:
+        self._forget = forget
         self._outbox = outbox
         self._publish = publish
         self._node = node
@@ -83,6 +91,9 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Read and publish all that is new. Only then does this process count as up to date."""
+        if self.silence_seconds > FORGET_SECONDS:
+            # Rows that were meant for this process may have been swept meanwhile.
+            self._forget()
         while True:
             started = self._monotonic()
             rows = await self._outbox.after(self._sequence, BATCH)

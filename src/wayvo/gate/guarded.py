@@ -57,6 +57,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.flow = _HeldFlow(transport)
         self.peer = self.client[0] if self.client else ""
+        self._unanswered: list[RequestResponseCycle] = []
         if len(self.guard.connections) >= self.guard.limits.connections:
             transport.abort()
             return
@@ -66,6 +67,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.guard.connections.discard(self)
         self._hold(b"")
+        # uvicorn tells the newest only; an older one would go on writing to what is closed.
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -233,6 +238,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Hand the request, whose head is complete, to the application."""
         super().on_headers_complete()
         self._received = self.cycle
+        self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self.note_body()
@@ -252,6 +258,7 @@ class GuardedProtocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        del self._unanswered[0]
         if not self.is_in_message:
             self.deadline = self.guard.now + self.guard.limits.idle_seconds
         super().on_response_complete()

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, make_url
 
 from wayvo.store.postgresql import create_postgresql_engine
@@ -24,8 +25,11 @@ def is_postgresql(url: str) -> bool:
 
 
 def server_address(url: str) -> str:
-    """Return a PostgreSQL URL as the driver itself takes it."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """Return what a PostgreSQL URL says as the driver itself takes it, where SQLAlchemy is not in between."""
+    parsed = make_url(url)
+    options: dict[str, Any] = {**parsed.translate_connect_args(database="dbname", username="user"), **parsed.query}
+    # Not a URL: the two read those differently.
+    return make_conninfo(**options)
 
 
 def sqlite_path(url: str) -> Path:

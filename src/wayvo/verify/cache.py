@@ -61,6 +61,12 @@ class Cache:
         self.misses += 1
         return None
 
+    def clear(self) -> None:
+        """Forget everything, and what is being read as well."""
+        self._snapshots.clear()
+        self._absent.clear()
+        self._cells.bumps += 1
+
     def begin_reading(self) -> None:
         """Note that the database is being read: what changes from here on makes the result doubtful."""
         self._is_reading = True
