@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check
-SOAK_SECONDS := 1800
+SOAK_SECONDS := 2700
 
 # The API's tests, once more on PostgreSQL; the long ones of them only in `make soak`.
 ON_POSTGRESQL := $(BIN)/python -m pytest --engine postgresql
