@@ -10,6 +10,7 @@ import asyncio
 import os
 import platform
 import sys
+import sysconfig
 import tempfile
 import time
 from collections import defaultdict
@@ -31,7 +32,8 @@ from wayvo.core.credentials import format as credential_format
 from wayvo.core.credentials.format import Mode
 
 SETTLE_SECONDS: Final = 1.5
-"""Between two turns: what a server noted during its own (last uses) is stored within a second after it."""
+"""Between two turns. What a node notes during its own is stored up to ten seconds later, maybe in another's turn: one
+more reason for several rounds."""
 CREATIONS_PER_SECOND: Final = 200
 
 
@@ -55,13 +57,20 @@ def main() -> None:
 
 def _say_configuration(options: argparse.Namespace, *, has_own_core: bool) -> None:
     cores = f"servers on core {served.SERVER_CORE}, load on {sorted(os.sched_getaffinity(0))}"
-    say(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    say(f"{platform.platform()}, {os.cpu_count()} cores; Python {platform.python_version()}, {_build()}")
     say(", ".join(f"{name} {version}" for name, version in tools.versions().items()))
     say(cores if has_own_core else "one core for everything: these numbers say little")
     say(
         f"{options.keys:,} keys, {options.warm:,} of them asked about; {options.connections} connections; "
         f"{options.rounds} rounds of {options.seconds} s each, interleaved; load average {os.getloadavg()[0]:.1f}"
     )
+
+
+def _build() -> str:
+    """Return how this Python was built, which is worth up to a fifth of what it can do."""
+    is_shared = bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
+    is_tuned = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return f"built {'with' if is_tuned else 'without'} --enable-optimizations{', as a shared library' * is_shared}"
 
 
 class _Run:

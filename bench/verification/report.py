@@ -53,17 +53,18 @@ def ratio(rounds: Mapping[str, Sequence[float]], name: str, other: str) -> float
 def rate_table(rounds: Mapping[str, Sequence[Round]], floors: Mapping[str, str]) -> list[str]:
     """Return the table of rates, in Markdown."""
     rates = {name: [each.per_second for each in done] for name, done in rounds.items()}
-    rows = [("", "requests/s", "of its floor", "CPU µs per request")]
-    for name, done in rounds.items():
-        of_floor = ratio(rates, name, floors[name])
-        rows.append(
-            (
-                name,
-                f"{median(rates[name]):,.0f}",
-                f"{of_floor:.3f}",
-                f"{median(each.cpu_us for each in done):.1f}",
-            )
+    costs = {name: [each.cpu_us for each in done] for name, done in rounds.items()}
+    rows = [("", "requests/s", "of its floor", "CPU µs per request", "of its floor by CPU")]
+    rows += [
+        (
+            name,
+            f"{median(rates[name]):,.0f}",
+            f"{ratio(rates, name, floors[name]):.3f}",
+            f"{median(costs[name]):.1f}",
+            f"{ratio(costs, floors[name], name):.3f}",
         )
+        for name in rounds
+    ]
     return markdown(rows)
 
 

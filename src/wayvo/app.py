@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from wayvo.api.application import create_api
@@ -59,6 +60,9 @@ SWEEP_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
 STALE_SECONDS: Final = 5.0
 """A node that has not known for so long what the others changed does not decide (unless the operator chose so)."""
+
+# Seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long.
+_uptime: Final = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +165,6 @@ async def open_application(installation: Installation, settings: Settings, *, wo
             finally:
                 watch.cancel()
                 guard.give_up()
-
-
-def _uptime() -> float:
-    """Return seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @asynccontextmanager

@@ -127,7 +127,7 @@ def test_a_target_whose_contender_did_not_take_part_is_left_out() -> None:
 
 def test_the_table_of_rates_names_everybody_with_the_share_of_their_floor() -> None:
     lines = report.rate_table({"a": [Round(100, 10)], "bb": [Round(50, 20)]}, {"a": "a", "bb": "a"})
-    assert [cell.strip() for cell in lines[-1].strip("|").split("|")] == ["bb", "50", "0.500", "20.0"]
+    assert [cell.strip() for cell in lines[-1].strip("|").split("|")] == ["bb", "50", "0.500", "20.0", "0.500"]
     assert len({len(line) for line in lines}) == 1, "the columns stand under one another"
 
 

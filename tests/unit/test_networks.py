@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wayvo.core.header_fields import fields_of
 from wayvo.core.networks import client_address, compile_networks, parse_address, parse_network
 
 addresses = st.ip_addresses()
@@ -93,7 +94,7 @@ PROXIES = compile_networks(["10.0.0.0/8", "127.0.0.1/32", "2001:db8:1::/48"])
 
 def forwarded(peer: str, *lines: bytes) -> str:
     headers = [(b"host", b"api.example"), *((b"x-forwarded-for", line) for line in lines)]
-    return client_address(peer, headers, PROXIES)
+    return client_address(peer, fields_of(headers), PROXIES)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.errors import Problem
+from wayvo.core.header_fields import fields_of
 from wayvo.core.networks import Networks, client_address
 from wayvo.core.problem_json import DENIALS
 from wayvo.verify.handler import Verifier
@@ -30,11 +31,12 @@ class Authentication(AbstractAuthenticationMiddleware):
         self._trusted_proxies = trusted_proxies
 
     async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:  # type: ignore[type-arg] # as the base class has it
-        presented = bearer(connection.scope["headers"])
+        fields = fields_of(connection.scope["headers"])
+        presented = bearer(fields)
         if isinstance(presented, Problem):
             raise Refused(presented)
         client = connection.scope.get("client")
-        address = client_address(client[0] if client else "", connection.scope["headers"], self._trusted_proxies)
+        address = client_address(client[0] if client else "", fields, self._trusted_proxies)
         decision = await self._verifier.ask(presented, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
         if decision.code is not Code.VALID or decision.snapshot is None:
             raise Refused(DENIALS[decision.code])

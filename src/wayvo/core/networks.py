@@ -7,6 +7,8 @@ from typing import Final
 
 import msgspec
 
+from wayvo.core.header_fields import LINE_END, Fields
+
 MAX_NETWORKS: Final = 50
 _MAX_ADDRESS_LENGTH: Final = 45
 """Of the longest way to write one: six groups of IPv6 and an IPv4 address."""
@@ -68,15 +70,15 @@ def compile_networks(cidrs: Iterable[str]) -> Networks:
     return Networks(tuple(version4), tuple(version6))
 
 
-def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: Networks) -> str:
+def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
     """Return whose request it is: the rightmost hop of ``X-Forwarded-For`` that is no trusted proxy.
 
     ``peer`` is the connection's other end; the header counts only when that is trusted. Several lines of it are one
     list (RFC 9110 §5.3). A hop that is no address ends the walk, and the last trustworthy hop stands.
     """
-    if peer not in trusted:
+    forwarded = fields.get(b"x-forwarded-for")
+    if forwarded is None or peer not in trusted:
         return peer
-    forwarded = b",".join([value for name, value in headers if name == b"x-forwarded-for"])
     walk = _walk_back if len(forwarded) <= _MAX_KEPT_FORWARDED else _walk_back.__wrapped__
     return walk(forwarded, trusted) or peer
 
@@ -85,7 +87,7 @@ def client_address(peer: str, headers: Iterable[tuple[bytes, bytes]], trusted: N
 @lru_cache(_KEPT)
 def _walk_back(forwarded: bytes, trusted: Networks) -> str | None:
     address = None
-    for hop in reversed(forwarded.decode("latin-1").split(",")):
+    for hop in reversed(forwarded.replace(LINE_END, b",").decode("latin-1").split(",")):
         canonical = _canonical.__wrapped__(hop.strip())
         if canonical is None:
             return address

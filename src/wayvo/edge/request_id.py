@@ -2,9 +2,10 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
+from wayvo.core.header_fields import Fields, fields_of
 from wayvo.core.networks import Networks
 from wayvo.edge.asgi import REQUEST_ID, Application, Message, Receive, Scope, Send
 
@@ -25,12 +26,11 @@ class RequestIds:
         """Return an id that no other request has."""
         return f"req_{self._process}{next(self._count):08x}"
 
-    def of(self, peer: str, headers: Iterable[tuple[bytes, bytes]]) -> str:
+    def of(self, peer: str, fields: Fields) -> str:
         """Return a request's id: a trusted proxy's own if it looks like one, else a new one."""
-        if peer in self._trusted_proxies:
-            given = [value for name, value in headers if name == _HEADER]
-            if len(given) == 1 and _ACCEPTED.fullmatch(given[0]):
-                return given[0].decode()
+        given = fields.get(_HEADER)
+        if given is not None and peer in self._trusted_proxies and _ACCEPTED.fullmatch(given):
+            return given.decode()
         return self.new()
 
 
@@ -46,7 +46,7 @@ class RequestId:
             await self._application(scope, receive, send)
             return
         client = scope.get("client")
-        request_id = self._request_ids.of(client[0] if client else "", scope["headers"])
+        request_id = self._request_ids.of(client[0] if client else "", fields_of(scope["headers"]))
         scope[REQUEST_ID] = request_id
 
         async def send_with_id(message: Message) -> None:

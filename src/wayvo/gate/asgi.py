@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from wayvo.core.errors import BodyTooLarge, Overloaded, Problem, StorageUnavailable
+from wayvo.core.header_fields import fields_of
 from wayvo.edge.asgi import BodyOverLimit, ClientGone, Receive, Scope, Send, read_body, request_id_of
 from wayvo.gate.lanes import LaneHandler
 from wayvo.gate.wire import CLOSING, Answer, Problems, Request
@@ -41,7 +42,7 @@ class Lane:
             method=scope["method"],
             path=scope["path"],
             query=scope["query_string"],
-            headers=scope["headers"],
+            fields=fields_of(scope["headers"]),
             body=body,
             peer=client[0] if client else "",
             request_id=request_id,

@@ -10,6 +10,7 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from wayvo.core.errors import BodyTooLarge, InternalError, Overloaded
+from wayvo.core.header_fields import Fields, fields_of
 from wayvo.gate.guard import Guard
 from wayvo.gate.guarded import GuardedProtocol
 from wayvo.gate.lanes import LaneHandler
@@ -31,6 +32,7 @@ class FastLaneProtocol(GuardedProtocol):
 
     _lane: LaneHandler | None = None
     _is_answered = False
+    _fields: Fields
     _body_bytes = 0
     _body: list[bytes]
 
@@ -38,7 +40,7 @@ class FastLaneProtocol(GuardedProtocol):
         lane = self._lane
         if lane is not None and self.is_in_message and not self._is_answered:
             self.is_stopping = True
-            request_id = self.guard.request_ids.of(self.peer, self.headers)
+            request_id = self.guard.request_ids.of(self.peer, self._fields)
             refusal = Overloaded("The server is stopping. Try again in a moment.")
             self._write(self.guard.problems.answer(refusal, request_id, lane.always), request_id)
             self.end()
@@ -59,11 +61,12 @@ class FastLaneProtocol(GuardedProtocol):
             self._leave_lane()
             return
         self._lane = lane
+        self._fields = fields_of(self.headers)
         self._body = []
         self._body_bytes = 0
         if lane.max_body_bytes is None:
             self._answer(lane, b"")
-        elif announced_bytes(self.headers) > lane.max_body_bytes:
+        elif announced_bytes(self._fields) > lane.max_body_bytes:
             self._refuse_body(lane, lane.max_body_bytes)
         elif self.expect_100_continue:
             self.expect_100_continue = False
@@ -105,12 +108,12 @@ class FastLaneProtocol(GuardedProtocol):
 
     def _answer(self, lane: LaneHandler, body: bytes) -> None:
         path, _, query = self.url.partition(b"?")
-        request_id = self.guard.request_ids.of(self.peer, self.headers)
+        request_id = self.guard.request_ids.of(self.peer, self._fields)
         request = Request(
             method=self.parser.get_method().decode("ascii"),
             path=path.decode("ascii"),
             query=query,
-            headers=self.headers,
+            fields=self._fields,
             body=body,
             peer=self.peer,
             request_id=request_id,
@@ -133,7 +136,7 @@ class FastLaneProtocol(GuardedProtocol):
     def _refuse_body(self, lane: LaneHandler, max_body_bytes: int) -> None:
         self._body.clear()
         self.is_stopping = True
-        request_id = self.guard.request_ids.of(self.peer, self.headers)
+        request_id = self.guard.request_ids.of(self.peer, self._fields)
         refusal = BodyTooLarge(f"The body may have {max_body_bytes} bytes.")
         self._write(self.guard.problems.answer(refusal, request_id, CLOSING), request_id)
 
@@ -154,8 +157,9 @@ class FastLaneProtocol(GuardedProtocol):
         parser = self.parser
         # RFC 9110 §10.1.1: answered while it waits to be told to go on, a client may send its body or leave it out.
         is_waiting = self.is_in_message and self.expect_100_continue
-        may_stay = parser.should_keep_alive() and parser.get_http_version() != "1.0"
-        keep_alive = may_stay and not (self.is_stopping or is_waiting)
+        # Whoever speaks HTTP/1.0 is let go, also when he asks to stay.
+        may_stay = b"connection" not in self._fields or parser.get_http_version() != "1.0"
+        keep_alive = may_stay and parser.should_keep_alive() and not (self.is_stopping or is_waiting)
         is_told = keep_alive or b"\r\nconnection: close\r\n" in answer.head
         self.send(answer, request_id, close=not is_told, has_body=parser.get_method() != b"HEAD")
         self.server_state.total_requests += 1

@@ -64,7 +64,7 @@ class ForwardAuthHandler:
         now_us = self._verifier.moment()
         if now_us is None:
             return self._problems.answer(DENIALS[Code.UNAVAILABLE], request.request_id, NOBODY)
-        presented = bearer(request.headers)
+        presented = bearer(request.fields)
         if isinstance(presented, Problem):
             return self._problems.answer(presented, request.request_id, NOBODY)
         known = self._verifier.look_up(presented, loaded)
@@ -73,7 +73,7 @@ class ForwardAuthHandler:
         wanted = self._wanted_by(request.query if request.path == PATH else b"")
         if isinstance(wanted, Problem):
             return self._problems.answer(wanted, request.request_id, NOBODY)
-        address = client_address(request.peer, request.headers, self._trusted_proxies)
+        address = client_address(request.peer, request.fields, self._trusted_proxies)
         question = Question(wanted.audience, wanted.scopes, wanted.mode, address)
         decision = self._verifier.decide(known, question, now_us)
         self._verifier.record(decision, now_us, address)

@@ -28,6 +28,10 @@ class _HeldFlow(FlowControl):
             super().resume_reading()
 
 
+def _length_of(headers: list[tuple[bytes, bytes]]) -> int:
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, bounded by its guard's limits."""
 
@@ -42,7 +46,7 @@ class GuardedProtocol(HttpToolsProtocol):
     peer = ""
     deadline = float("inf")
     _is_head_complete = False
-    _head_bytes = 0
+    _slice_bytes = 0
     _received_bytes = 0
     _framing_bytes = 0
     _unfed = b""
@@ -141,6 +145,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._feed_later()
 
     def _parse(self, data: bytes) -> None:
+        self._slice_bytes = len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -199,7 +204,6 @@ class GuardedProtocol(HttpToolsProtocol):
         """Note that a message begins."""
         self.is_in_message = True
         self._is_head_complete = False
-        self._head_bytes = 0
         self._received_bytes = 0
         self._received = None
         self.deadline = self.guard.now + self.guard.limits.head_seconds
@@ -207,7 +211,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         # RFC 9110 §6.5.1: a trailer field is not to be taken for a header. uvicorn would append it to them.
         if not self._is_head_complete:
-            self._head_bytes += len(name) + len(value) + 4
             # As uvicorn does it, without another call for every header.
             name = name.lower()
             if name == b"expect" and value.lower() == b"100-continue":
@@ -216,12 +219,15 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def is_head_accepted(self) -> bool:
         """Note that the head is complete; refuse it if it is too long."""
+        limits = self.guard.limits
+        head_bytes_at_most = self._received_bytes + self._slice_bytes
         self._is_head_complete = True
         self._received_bytes = self._framing_bytes = 0
-        self.deadline = self.guard.now + self.guard.limits.body_seconds
+        self.deadline = self.guard.now + limits.body_seconds
         if self.is_over or self.transport.is_closing():
             return False
-        if len(self.url) > self.guard.limits.url_bytes or self._head_bytes > self.guard.limits.head_bytes:
+        is_too_long = head_bytes_at_most > limits.head_bytes and _length_of(self.headers) > limits.head_bytes
+        if is_too_long or len(self.url) > limits.url_bytes:
             self._refuse_head()
             return False
         if self.expect_100_continue and self.parser.get_http_version() == "1.0":

@@ -16,6 +16,7 @@ from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, InvalidRequest, MethodNotAllowed, Problem
+from wayvo.core.header_fields import LINE_END
 from wayvo.core.instants import to_datetime
 from wayvo.core.networks import Networks, client_address, is_address
 from wayvo.core.problem_json import DENIALS
@@ -87,13 +88,13 @@ class VerifyHandler:
 
     def _verdict(self, request: Request, loaded: Loaded, now_us: int) -> VerifyAnswer | Problem | Missing:
         """Authenticate who asks, then read the question, then decide: a stranger's body is not even parsed."""
-        presented = bearer(request.headers)
+        presented = bearer(request.fields)
         if isinstance(presented, Problem):
             return presented
         asker = self._verifier.look_up(presented, loaded)
         if isinstance(asker, Missing):
             return asker
-        address = client_address(request.peer, request.headers, self._trusted_proxies)
+        address = client_address(request.peer, request.fields, self._trusted_proxies)
         decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address), now_us)
         if decision.code not in (Code.VALID, Code.WRONG_AUDIENCE):
             return DENIALS[decision.code]
@@ -103,7 +104,7 @@ class VerifyHandler:
         decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address), now_us)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return _refusal(decision.code)
-        is_distrustful = request.header(b"cache-control") == b"no-cache"
+        is_distrustful = b"no-cache" in request.fields.get(b"cache-control", b"").split(LINE_END)
         known = self._verifier.look_up(question.credential.encode(), loaded, fresh=is_distrustful)
         if isinstance(known, Missing):
             return known
@@ -154,14 +155,14 @@ def _from_body(request: Request) -> VerifyRequest | Problem:
 
 
 def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
-    credentials = [value for name, value in request.headers if name == b"wayvo-credential"]
-    if len(credentials) != 1 or not credentials[0]:
+    credential = request.fields.get(b"wayvo-credential")
+    if not credential or LINE_END in credential:
         fault = FieldError("Wayvo-Credential", "is a header with the credential to ask about, once")
         return InvalidRequest("Wayvo-Credential: is a header with the credential to ask about, once", (fault,))
     parameters = parse_query(request.query, ("audience", "scopes", "mode", "ip"))
     if isinstance(parameters, InvalidRequest):
         return parameters
-    fields: dict[str, object] = {**parameters, "credential": credentials[0].decode("latin-1")}
+    fields: dict[str, object] = {**parameters, "credential": credential.decode("latin-1")}
     if "scopes" in parameters:
         fields["scopes"] = parameters["scopes"].replace(",", " ").split()
     try:

@@ -7,6 +7,7 @@ import msgspec
 
 from wayvo.core import problem_json
 from wayvo.core.errors import Problem
+from wayvo.core.header_fields import Fields
 from wayvo.verify.handler import Loaded, Missing
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -16,25 +17,18 @@ JSON: Final = b"content-type: application/json\r\n"
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """A request whose body has arrived whole (or is not wanted). Header names are in lower case."""
+    """A request whose body has arrived whole (or is not wanted)."""
 
     method: str
     path: str
     query: bytes
-    headers: Headers
+    fields: Fields
     body: bytes
     peer: str
     request_id: str
 
     def __repr__(self) -> str:
         return f"Request({self.request_id})"
-
-    def header(self, name: bytes) -> bytes | None:
-        """Return the value of a header, the first one's if there are several."""
-        for candidate, value in self.headers:
-            if candidate == name:
-                return value
-        return None
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -50,12 +44,9 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
 
 
-def announced_bytes(headers: Headers) -> int:
+def announced_bytes(fields: Fields) -> int:
     """Return the length that a request's body is said to have; 0 if it says none."""
-    for name, value in headers:
-        if name == b"content-length":
-            return int(value[:20])
-    return 0
+    return int(fields.get(b"content-length", b"0")[:20])
 
 
 Handler = Callable[[Request, Loaded], Answer | Missing]
