@@ -58,9 +58,6 @@ LAST_USES_SECONDS: Final = 10.0
 """Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
 SWEEP_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
-STALE_SECONDS: Final = 5.0
-"""A node that has not known for so long what the others changed does not decide (unless the operator chose so)."""
-
 # Seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long.
 _uptime: Final = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 
@@ -99,7 +96,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         ),
         meter=meter,
         clock=draw.clock,
-        may_trust=lambda: serves_stale or follower.silence_seconds < STALE_SECONDS,
+        may_trust=lambda: serves_stale or follower.silence_seconds < settings.stale_seconds,
     )
 
     lister = Lister(database, Cursors(installation.root.subkey("cursors")))

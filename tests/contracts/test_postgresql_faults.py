@@ -7,9 +7,11 @@ from functools import partial
 
 import pytest
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import OperationalError
 
 from tests.contracts.engines import Gate, Opened, PostgresqlEngine, held, opened
 from tests.contracts.test_database import Row, announced, count, rows
+from tests.harness.crashing_postgresql import crashing_postgresql, persistently
 from tests.harness.postmaster import Postmaster
 from tests.harness.proxy import COMMIT, SECONDS, Link, Proxy, eventually
 from wayvo.store import outbox
@@ -21,8 +23,9 @@ from wayvo.store.tables import key_brands
 pytestmark = [pytest.mark.anyio, pytest.mark.needs("postgresql")]
 
 NODES = ("node-a", "node-b")
-FATE = b"pg_xact_status"
+FATE = b"RETURNING last_batches.batch"
 NAMES = ["a", "b", "c"]
+OTHERS = ["x", "y", "z"]
 
 
 @pytest.fixture
@@ -179,6 +182,38 @@ async def test_a_batch_whose_connection_is_lost_during_its_commit_happens_once(
     assert fate.has_struck.is_set()
     assert rows(there) == announced(there) == [change.subject for change in there.published] == NAMES
     assert [job.runs for job in jobs] == [runs] * 3
+
+
+async def test_a_batch_that_a_crash_has_undone_is_not_taken_for_what_others_committed_after_the_recovery() -> None:
+    with crashing_postgresql() as server, Proxy(server.url) as proxy:
+        direct = PostgresqlEngine(server.url)
+        migrate(direct.outside)
+
+        class IsUndone(Fate):
+            """The server crashes before it has anything of the transaction on its disk, and gives its number away."""
+
+            def strike(self, link: Link, commit: bytes) -> bool:
+                proxy.refuse()
+                server.kill()
+                server.start()
+                for name in OTHERS:
+                    persistently(partial(self._write, name), OperationalError)
+                proxy.mend()
+                return False
+
+            def _write(self, name: str) -> None:
+                with direct.outside.begin() as connection:
+                    connection.execute(key_brands.insert(), {"brand": name, "created_at": 1})
+
+        async with opened(PostgresqlEngine(server.url, through=proxy.url)) as there:
+            fate = IsUndone(proxy)
+            try:
+                written = [await there.database.write(Row("one"))]
+            except DatabaseUnavailable:
+                # The server took longer to come back than a writer waits.
+                written = []
+            assert fate.has_struck.is_set()
+            assert rows(there) == [*written, *OTHERS]
 
 
 @pytest.mark.parametrize(("befalls", "stored"), [(NeverArrives, []), (AnswerIsLost, ["one"])])

@@ -2,11 +2,13 @@
 
 import os
 import random
+import shlex
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import NullPool, create_engine, text
@@ -31,17 +33,24 @@ class CrashingPostgresql(Postmaster):
 
     def kill_backend(self, chance: random.Random) -> None:
         """Kill one that serves a client; return when the server has ended all the others, and recovered."""
-        serving = _persistently(self._serving, OperationalError)
+        serving = persistently(self._serving, OperationalError)
         mine = serving & set(_children(self._first()))
         if not mine:
             return
         os.kill(chance.choice(sorted(mine)), signal.SIGKILL)
-        _persistently(lambda: self._see_gone(mine), AssertionError)
-        _persistently(self._serving, OperationalError)
+        persistently(lambda: self._see_gone(mine), AssertionError)
+        persistently(self._serving, OperationalError)
 
     def start(self) -> None:
         """Start it as soon as those that were left behind are gone."""
-        _persistently(super().start, AssertionError)
+        # Not by `pg_ctl restart`: it takes the dead process for a living one until somebody has reaped it.
+        persistently(self._see_that_all_have_ended, AssertionError)
+        (self._data / "postmaster.pid").unlink()
+        _, *options = shlex.split((self._data / "postmaster.opts").read_text())
+        self._control("start", "-l", "log", "-o", shlex.join(options))
+
+    def _see_that_all_have_ended(self) -> None:
+        assert not [process for process in Path("/proc").glob("[0-9]*/cwd") if _leads_to(process, self._data)]
 
     def _serving(self) -> set[int]:
         with create_engine(self.url, poolclass=NullPool).connect() as connection:
@@ -54,7 +63,14 @@ class CrashingPostgresql(Postmaster):
         return int((self._data / "postmaster.pid").read_text().split()[0])
 
 
-def _persistently(step: Callable[[], T], failure: type[Exception]) -> T:
+def _leads_to(link: Path, folder: Path) -> bool:
+    try:
+        return link.readlink() == folder
+    except OSError:
+        return False
+
+
+def persistently(step: Callable[[], T], failure: type[Exception]) -> T:
     """Try until it goes well: a server that recovers takes nobody for a while."""
     deadline = time.monotonic() + SECONDS
     pause = threading.Event()

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import MetaData, func, insert, select
 
 from tests.harness.engine import ROOT_SECRET
 from tests.harness.server import Client, RunningServer
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.store.engines import reading_engine, writing_engine
-from wayvo.store.schema import migrate
-from wayvo.store.tables import api_key_words, api_keys, metadata, outbox
-from wayvo.store.transfer import table_names
+from wayvo.store.schema import migrate, upgrade
+from wayvo.store.tables import api_key_words, api_keys, last_batches, metadata, outbox
+from wayvo.store.transfer import REVISION_TABLE, table_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +134,31 @@ def _add_keys(place: Place, number: int) -> None:
     engine.dispose()
 
 
+def fill_as_before(place: Place, revision: str, source: Place) -> None:
+    """Make a place with an earlier schema, and put into it what it can take of a filled one's rows."""
+    place.folder.mkdir(mode=0o700, exist_ok=True)
+    target, origin, schema = writing_engine(place.url), reading_engine(source.url), MetaData()
+    with target.begin() as connection, origin.connect() as reading:
+        upgrade(connection, revision)
+        schema.reflect(connection, only=lambda name, _: name != REVISION_TABLE)
+        for table in schema.sorted_tables:
+            rows = reading.execute(select(metadata.tables[table.name])).mappings().all()
+            if rows:
+                connection.execute(
+                    insert(table), [{column.name: row[column.name] for column in table.columns} for row in rows]
+                )
+    target.dispose()
+    origin.dispose()
+
+
 def content(place: Place) -> dict[str, list[tuple[Any, ...]]]:
-    """Return every row of every table but the outbox, which belongs to a database's own processes."""
+    """Return every row of every table, but those in which a database's own processes talk."""
     engine = reading_engine(place.url)
     with engine.connect() as connection:
         found = {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
             for table in metadata.sorted_tables
-            if table is not outbox
+            if table not in (last_batches, outbox)
         }
     engine.dispose()
     return found

@@ -7,8 +7,6 @@ again.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -16,13 +14,9 @@ SECONDS: Final = 60
 """How long anything may take that the test waits for."""
 
 IN_FORCE_SECONDS: Final = 1.0
-"""How long after its acknowledgement a revocation or a narrowing may be unknown to another node.
+"""How long after its acknowledgement a revocation or a narrowing may be unknown to another node, whatever happens.
 
-The time in which there was no database to hear it from does not count: a database may die between a commit and its
-reading by the others."""
-
-STALE_SECONDS: Final = 5.0
-"""How long a node may go on without having heard anything, whatever the reason."""
+A database may die between a commit and its reading by the others: the nodes' ``WAYVO_STALE_SECONDS`` is to be 1."""
 
 WIDE: Final = ("projects:read", "users:read")
 NARROW: Final = ("projects:read",)
@@ -60,10 +54,7 @@ class Ledger:
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     slowest: dict[Change, float] = field(default_factory=lambda: dict.fromkeys(_DENIALS, 0.0))
-    """The longest time after the acknowledgement that a node still said otherwise while there was a database."""
-    slowest_in_all: float = 0.0
-    """The same for any of them, with the time in which there was none."""
-    outages: list[tuple[float, float]] = field(default_factory=list)
+    """The longest time after the acknowledgement that a node still said otherwise."""
     is_given_up: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -72,21 +63,6 @@ class Ledger:
         with self.changed:
             self.counts[event] += 1
             self.changed.notify_all()
-
-    @contextmanager
-    def outage(self) -> Iterator[None]:
-        """Note that the database is away as long as the context lasts."""
-        since = now()
-        with self.changed:
-            self.outages.append((since, float("inf")))
-        yield
-        with self.changed:
-            self.outages[-1] = (since, now())
-
-    def seconds_between(self, earlier: float, later: float) -> float:
-        """Return how long there was a database between two moments (negative if they come the other way round)."""
-        away = (min(end, later) - max(start, earlier) for start, end in self.outages)
-        return later - earlier - sum(overlap for overlap in away if overlap > 0)
 
     def give_up(self) -> None:
         """Wake who waits: a client has failed."""
@@ -120,15 +96,11 @@ class Ledger:
         for change, moment in list(key.acknowledged.items()):
             if change not in _DENIALS:
                 continue
-            in_all = asked_at - moment
+            late = asked_at - moment
             with self.changed:
-                late = self.seconds_between(moment, asked_at)
                 self.slowest[change] = max(self.slowest[change], late)
-                self.slowest_in_all = max(self.slowest_in_all, in_all)
-            if late > IN_FORCE_SECONDS or in_all > STALE_SECONDS + IN_FORCE_SECONDS:
-                self._refuse(
-                    key, f"{node} says valid {late:.2f} ({in_all:.2f}) s after the answer to {change}", asked_at
-                )
+            if late > IN_FORCE_SECONDS:
+                self._refuse(key, f"{node} says valid {late:.2f} s after the answer to {change}", asked_at)
 
     def _refuse(self, key: Key, said: str, asked_at: float) -> None:
         with self.changed:

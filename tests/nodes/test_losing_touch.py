@@ -15,11 +15,12 @@ from tests.harness.postmaster import Postmaster
 from tests.harness.proxy import Link, Proxy, eventually
 from tests.nodes.narrowings import IN_FORCE_SECONDS, NARROWINGS, seconds_until_in_force
 from tests.wire.doors import IDENTITY, problem
-from wayvo.app import PROBE_SECONDS, STALE_SECONDS
+from wayvo.app import PROBE_SECONDS
 
 pytestmark = pytest.mark.needs("postgresql")
 
 LISTEN = b"LISTEN wayvo_changes"
+STALE_SECONDS = 5
 
 
 def listeners(url: str) -> list[int]:

@@ -21,6 +21,8 @@ def command(
 ) -> None:
     """Back up the database into a file, while the servers go on. The file shows one moment.
 
+    One that wants to be migrated is backed up as it is.
+
     The root secret is not in it: keep that elsewhere, and keep it, for without it no key works.
     """
     settings = read_settings(is_server=False, data_dir=data_dir)
@@ -29,7 +31,7 @@ def command(
     try:
         with told("Nothing was backed up."):
             engine = reading_engine(settings.resolved_database_url)
-            schema.check(engine)
+            schema.check(engine, may_be_older=True)
             with table_progress() as progress, engine.connect() as connection, connection.begin():
                 manifest = write_backup(connection, to, datetime.now(UTC).isoformat(timespec="seconds"), progress)
     except BackupError as error:

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from wayvo.core.instants import DAY_US, Clock
-from wayvo.store import api_keys, idempotency, outbox
+from wayvo.store import api_keys, idempotency, last_batches, outbox
 from wayvo.store.database import Database
 
 BATCH: Final = 500
@@ -14,11 +14,12 @@ OUTBOX_KEPT_US: Final = DAY_US
 
 
 async def sweep(database: Database, clock: Clock) -> None:
-    """Mark expired keys as ended; delete old answers of creations and old outbox rows."""
+    """Mark expired keys as ended; delete old answers of creations, old outbox rows and what silent nodes left."""
     now = clock()
     await _in_batches(database, lambda connection: api_keys.mark_expired(connection, now, BATCH))
     await _in_batches(database, lambda connection: idempotency.sweep(connection, now, BATCH))
     await _in_batches(database, lambda connection: outbox.sweep(connection, now - OUTBOX_KEPT_US, BATCH))
+    await _in_batches(database, lambda connection: last_batches.sweep(connection, now - DAY_US, BATCH))
 
 
 async def _in_batches(database: Database, step: Callable[[Connection], int]) -> None:

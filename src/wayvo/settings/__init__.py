@@ -41,6 +41,7 @@ class Settings:
     workers: int
     metrics_bind: Bind | None
     stale_policy: StalePolicy
+    stale_seconds: int
     cache_credentials: int
     fast_lane: bool
     max_connections: int

@@ -57,7 +57,13 @@ FIELDS: Final = (
         "stale_policy",
         values.choice("refuse", "serve_stale"),
         "refuse",
-        "What a node does that has not heard from the others for 5 seconds: refuse, or serve_stale.",
+        "What a node does that has been out of touch with the others for too long: refuse, or serve_stale.",
+    ),
+    Field(
+        "stale_seconds",
+        values.count(1, 300),
+        "5",
+        "How long is too long: the most that a revocation elsewhere can go unnoticed while the database is away.",
     ),
     Field(
         "cache_credentials",

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Engine, MetaData, Table
 from sqlalchemy.exc import DataError, IntegrityError
 
 from wayvo.store import installation
-from wayvo.store.schema import VERSIONS, current_revision, hold_migrations, is_known, upgrade
+from wayvo.store.schema import VERSIONS, current_revision, head, hold_migrations, is_known, upgrade
+from wayvo.store.tables import metadata
 from wayvo.store.transfer import (
     BATCH,
     REVISION_TABLE,
@@ -75,15 +76,15 @@ def write_backup(connection: Connection, file: Path, created_at: str, progress: 
     fingerprint = installation.secret_fingerprint(connection)
     if fingerprint is None:
         raise BackupError("The database holds no installation yet: there is nothing to back up.")
+    revision = current_revision(connection) or ""
+    tables = travelling_tables(metadata if revision == head() else _reflected(connection))
     with _draft_of(file) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         manifest = Manifest(
             format=FORMAT,
-            schema=current_revision(connection) or "",
+            schema=revision,
             created_at=created_at,
             secret_fingerprint=fingerprint,
-            tables={
-                str(table.name): _write_table(connection, archive, table, progress) for table in travelling_tables()
-            },
+            tables={str(table.name): _write_table(connection, archive, table, progress) for table in tables},
         )
         archive.writestr(_MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest

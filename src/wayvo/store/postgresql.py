@@ -1,11 +1,12 @@
 """PostgreSQL: time-outs on everything, and connections that come back by themselves.
 
 A batch whose connection is lost before its commit is run again on a new one. Lost *during* its commit, its fate is
-asked for afterwards (``pg_xact_status``): a job happens once, and its caller hears the truth.
+asked for afterwards (:mod:`wayvo.store.last_batches`): a job happens once, and its caller hears the truth.
 """
 
 import logging
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from wayvo.core.change import Change
-from wayvo.store import outbox
+from wayvo.store import last_batches, outbox
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, Query, Transaction
 from wayvo.store.group_commit import Limits, Submission
 from wayvo.store.schema import check, migrate
@@ -39,8 +40,6 @@ RECONNECT_SECONDS: Final = 2.0
 _OUTBOX_LOCK: Final = 0x77_61_79_76_6F  # "wayvo"
 _BEFORE_OUTBOX: Final = text("SELECT pg_advisory_xact_lock(:lock)")
 _NOTIFY: Final = text("SELECT pg_notify(:channel, '')")
-_TRANSACTION_ID: Final = text("SELECT pg_current_xact_id_if_assigned()::text")
-_FATE: Final = text("SELECT pg_xact_status(CAST(CAST(:id AS text) AS xid8))")
 
 _LOST: Final = ("08", "57P01", "57P02", "57P03")
 """SQLSTATE classes and codes: the connection or the server is gone."""
@@ -171,20 +170,17 @@ class _PostgresqlWriter:
 
     def _has_committed(self, attempt: "_Attempt", deadline: float) -> bool:
         """Ask the server, as soon as it is back, what became of a transaction whose commit was not answered."""
-        if attempt.transaction_id is None:
-            return True
         while True:
             try:
-                with self._engine.connect() as connection:
-                    fate = connection.execute(_FATE, {"id": attempt.transaction_id}).scalar()
+                with self._engine.begin() as connection:
+                    last = last_batches.await_last(connection, self._node)
             except DBAPIError:
-                fate = None
-            if fate in ("committed", "aborted"):
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(RETRY_SECONDS)
+            else:
                 attempt.is_committing = False
-                return bool(fate == "committed")
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(RETRY_SECONDS)
+                return last == attempt.name
 
 
 class _Attempt:
@@ -193,8 +189,8 @@ class _Attempt:
     def __init__(self, engine: Engine, node: str) -> None:
         self._engine = engine
         self._node = node
+        self.name = uuid.uuid4().hex
         self.index = 0
-        self.transaction_id: str | None = None
         self.is_committing = False
 
     def run(self, batch: Sequence[Submission]) -> None:
@@ -203,8 +199,8 @@ class _Attempt:
                 context = Transaction(connection)
                 submission.succeed(submission.job(context), context.changes)
                 self.index += 1
+            last_batches.note(connection, self._node, self.name)
             self._announce(connection, [change for submission in batch for change in submission.changes])
-            self.transaction_id = connection.execute(_TRANSACTION_ID).scalar()
             self.is_committing = True
             transaction.commit()
 

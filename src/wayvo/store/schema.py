@@ -55,11 +55,11 @@ def hold_migrations(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
 
 
-def check(engine: Engine) -> None:
-    """Refuse a database whose schema is not the one that this version works with."""
+def check(engine: Engine, *, may_be_older: bool = False) -> None:
+    """Refuse a database whose schema is not the one that this version works with (or knows as an earlier one)."""
     with engine.connect() as connection:
         current = _known_revision(connection)
-    if current != head():
+    if current is None or (current != head() and not may_be_older):
         found = "no schema yet" if current is None else f"the older schema {current}"
         raise OldSchema(f"The database has {found}. Stop the nodes, back it up, and run: wayvo migrate")
 

@@ -223,3 +223,12 @@ outbox: Final = Table(
     sqlite_autoincrement=True,
 )
 """Every change that caches must hear of, in the transaction of the change."""
+
+last_batches: Final = Table(
+    "last_batches",
+    metadata,
+    Column("node", _Bytewise, primary_key=True),
+    Column("batch", Text, nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+)
+"""A row for each node on PostgreSQL, swept when it has long written nothing."""

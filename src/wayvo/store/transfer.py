@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import Connection, Engine, LargeBinary, MetaData, Table, func, inspect, select, tuple_
 
-from wayvo.store.tables import installation, metadata, outbox
+from wayvo.store.tables import installation, last_batches, metadata, outbox
 
 BATCH: Final = 2000
 REVISION_TABLE: Final = "alembic_version"
@@ -52,11 +52,11 @@ class Summing:
 def travelling_tables(schema: MetaData = metadata) -> list[Table]:
     """Return the tables that travel, those that others point to first.
 
-    The outbox stays: its readers are the processes of one database. The installation's own row comes last: where it
-    is, a transfer is complete.
+    What its nodes tell one another and themselves stays: they are the processes of one database. The installation's own
+    row comes last: where it is, a transfer is complete.
     """
     last = schema.tables[installation.name]
-    left_out = (outbox.name, last.name, REVISION_TABLE)
+    left_out = (outbox.name, last_batches.name, last.name, REVISION_TABLE)
     return [table for table in schema.sorted_tables if table.name not in left_out] + [last]
 
 

@@ -1,0 +1,37 @@
+"""The last batch that each node committed: how a node learns what became of a commit that nobody answered.
+
+Not by the transaction's number (``pg_xact_status``): one that a crash kept from the disk is given to another
+transaction after the recovery, and the fate that the server tells is the other's.
+"""
+
+from sqlalchemy import BigInteger, Connection, cast, func
+
+from wayvo.store.dialect import upsert
+from wayvo.store.tables import last_batches
+
+_NOW_US = cast(func.extract("epoch", func.now()) * 1_000_000, BigInteger)
+
+
+def note(connection: Connection, node: str, batch: str) -> None:
+    """Note, in the batch's own transaction, that it is the node's last."""
+    values = {"batch": batch, "written_at": _NOW_US}
+    statement = upsert(connection, last_batches).values(node=node, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_=values))
+
+
+def await_last(connection: Connection, node: str) -> str:
+    """Return the node's last batch, ``""`` if there is none; wait for the end of a transaction that may add one."""
+    statement = upsert(connection, last_batches).values(node=node, batch="", written_at=_NOW_US)
+    # Changes nothing: a plain query would not wait for a row that another transaction holds, or has just made.
+    statement = statement.on_conflict_do_update(index_elements=["node"], set_={"batch": last_batches.c.batch})
+    last: str = connection.execute(statement.returning(last_batches.c.batch)).scalar_one()
+    return last
+
+
+def sweep(connection: Connection, before_us: int, limit: int) -> int:
+    """Delete at most ``limit`` rows of nodes that have long written nothing; return how many."""
+    rows = last_batches.c
+    due = rows.node.in_(
+        last_batches.select().with_only_columns(rows.node).where(rows.written_at < before_us).limit(limit)
+    )
+    return connection.execute(last_batches.delete().where(due)).rowcount
