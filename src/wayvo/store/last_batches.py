@@ -4,7 +4,7 @@ Not by the transaction's number (``pg_xact_status``): one that a crash kept from
 transaction after the recovery, and the fate that the server tells is the other's.
 """
 
-from sqlalchemy import BigInteger, Connection, cast, func
+from sqlalchemy import BigInteger, Connection, cast, func, literal, select
 
 from wayvo.store.dialect import upsert
 from wayvo.store.tables import last_batches
@@ -13,9 +13,11 @@ _NOW_US = cast(func.extract("epoch", func.now()) * 1_000_000, BigInteger)
 
 
 def note(connection: Connection, node: str, batch: str) -> None:
-    """Note, in the batch's own transaction, that it is the node's last."""
-    values = {"batch": batch, "written_at": _NOW_US}
-    statement = upsert(connection, last_batches).values(node=node, **values)
+    """Note, in the batch's own transaction, that it is the node's last; nothing to note if it has written nothing."""
+    has_written = func.pg_current_xact_id_if_assigned().is_not(None)
+    fresh = select(literal(node), literal(batch), _NOW_US).where(has_written)
+    statement = upsert(connection, last_batches).from_select(["node", "batch", "written_at"], fresh)
+    values = {"batch": statement.excluded.batch, "written_at": statement.excluded.written_at}
     connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_=values))
 
 
