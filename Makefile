@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check
-SOAK_SECONDS := 2700
+SOAK_SECONDS := 1800
 
-# The API's tests, once more on PostgreSQL; the long ones of them only in `make soak`.
+# The long ones of the API's tests, once more on PostgreSQL.
 ON_POSTGRESQL := $(BIN)/python -m pytest --engine postgresql
 LONG_WIRE := tests/wire/test_schemathesis.py tests/wire/test_unknown_flood.py
 # What pytest ends with when PYTEST selects nothing.
@@ -29,10 +29,10 @@ run: install ## Serve on http://127.0.0.1:8000 with a key to try; data is kept i
 
 test: services lint ## Run every check and test (10 minutes at most; PYTEST="-k word" narrows it)
 	$(call step,pytest)
-	@$(BIN)/coverage run -m pytest $(PYTEST)
-	$(call step,pytest: the API on PostgreSQL)
-	@$(ON_POSTGRESQL) $(foreach file,$(LONG_WIRE),--ignore=$(file)) tests/wire $(PYTEST) || [ $$? -eq $(NO_TESTS) ]
+	@$(BIN)/coverage erase
+	@scripts/run-tests $(BIN) $(PYTEST)
 	$(call step,coverage)
+	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
 lint: $(VENV)/.test ## Check style, types and the direction of imports
