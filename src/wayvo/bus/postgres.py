@@ -12,6 +12,9 @@ _log = structlog.get_logger("wayvo.bus")
 CHANNEL: Final = "wayvo_changes"
 RETRY_SECONDS: Final = 1.0
 
+# Nothing is ever sent on this connection but keep-alives: without them a dead peer would go unnoticed for hours.
+_TIME_OUTS: Final = "connect_timeout=5 keepalives_idle=10 keepalives_interval=5 keepalives_count=3"
+
 
 async def listen(conninfo: str, wake: Callable[[], None]) -> None:
     """Call ``wake`` at every notification until cancelled; a lost connection is made again.
@@ -21,7 +24,7 @@ async def listen(conninfo: str, wake: Callable[[], None]) -> None:
     is_lost = False
     while True:
         try:
-            connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True, connect_timeout=5)
+            connection = await psycopg.AsyncConnection.connect(f"{conninfo} {_TIME_OUTS}", autocommit=True)
             async with connection:
                 await connection.execute(f"LISTEN {CHANNEL}")
                 if is_lost:

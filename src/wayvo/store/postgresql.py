@@ -32,6 +32,8 @@ READERS: Final = 4
 CONNECT_SECONDS: Final = 3
 LOCK_SECONDS: Final = 1.5
 """More than the second after which the server looks for a deadlock: one of its parties is to be run again."""
+IDLE_SECONDS: Final = 5
+"""How long a node may keep others waiting that stands still in the middle of a transaction (a frozen machine, say)."""
 RETRY_SECONDS: Final = 0.1
 RECONNECT_SECONDS: Final = 2.0
 """How long a batch waits for the server to come back before its callers are told that it is gone."""
@@ -57,7 +59,7 @@ def create_postgresql_engine(url: str, *, pool_size: int, statement_seconds: flo
         options |= {
             "statement_timeout": f"{round(statement_seconds * 1000)}ms",
             "lock_timeout": f"{round(LOCK_SECONDS * 1000)}ms",
-            "idle_in_transaction_session_timeout": "10s",
+            "idle_in_transaction_session_timeout": f"{IDLE_SECONDS}s",
         }
     return create_engine(
         url,
