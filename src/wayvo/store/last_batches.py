@@ -33,7 +33,7 @@ def await_last(connection: Connection, node: str) -> str:
 def sweep(connection: Connection, before_us: int, limit: int) -> int:
     """Delete at most ``limit`` rows of nodes that have long written nothing; return how many."""
     rows = last_batches.c
-    due = rows.node.in_(
-        last_batches.select().with_only_columns(rows.node).where(rows.written_at < before_us).limit(limit)
-    )
-    return connection.execute(last_batches.delete().where(due)).rowcount
+    is_due = rows.written_at < before_us
+    due = select(rows.node).where(is_due).order_by(rows.written_at).limit(limit)
+    # Asked twice: a node may write its first batch for long while its row is being deleted.
+    return connection.execute(last_batches.delete().where(rows.node.in_(due), is_due)).rowcount
