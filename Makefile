@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --no-input --disable-pip-version-check
 SOAK_SECONDS := 1800
 
-# The long ones of the API's tests, once more on PostgreSQL.
+# The long ones of the API's tests: on PostgreSQL only in `make soak`.
 ON_POSTGRESQL := $(BIN)/python -m pytest --engine postgresql
 LONG_WIRE := tests/wire/test_schemathesis.py tests/wire/test_unknown_flood.py
 # What pytest ends with when PYTEST selects nothing.
@@ -30,7 +30,7 @@ run: install ## Serve on http://127.0.0.1:8000 with a key to try; data is kept i
 test: services lint ## Run every check and test (10 minutes at most; PYTEST="-k word" narrows it)
 	$(call step,pytest)
 	@$(BIN)/coverage erase
-	@scripts/run-tests $(BIN) $(PYTEST)
+	@LONG_WIRE="$(LONG_WIRE)" scripts/run-tests $(BIN) $(PYTEST)
 	$(call step,coverage)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report

@@ -67,10 +67,10 @@ def _say_configuration(options: argparse.Namespace, *, has_own_core: bool) -> No
 
 
 def _build() -> str:
-    """Return how this Python was built, which is worth up to a fifth of what it can do."""
+    """Return how this Python says it was configured, which is worth up to a fifth of what it can do."""
     is_shared = bool(sysconfig.get_config_var("Py_ENABLE_SHARED"))
     is_tuned = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return f"built {'with' if is_tuned else 'without'} --enable-optimizations{', as a shared library' * is_shared}"
+    return f"configured {'with' if is_tuned else 'without'} --enable-optimizations{', as a shared library' * is_shared}"
 
 
 class _Run:

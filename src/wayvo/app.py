@@ -58,6 +58,7 @@ LAST_USES_SECONDS: Final = 10.0
 """Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
 SWEEP_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
+
 # Seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long.
 _uptime: Final = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 

@@ -1,8 +1,13 @@
 """The mark that each node's last batch leaves."""
 
+import threading
+
 import pytest
 from sqlalchemy import Connection, select
 
+from tests.contracts.engines import PostgresqlEngine
+from tests.contracts.test_postgresql_faults import waiting_for_locks
+from tests.harness.proxy import SECONDS, eventually
 from wayvo.store import last_batches
 from wayvo.store.tables import key_brands
 from wayvo.store.tables import last_batches as table
@@ -40,3 +45,24 @@ def test_a_node_finds_the_name_of_its_last_batch_that_wrote_something(connection
     before = written(connection)["here"]
     assert last_batches.await_last(connection, "here") == "second"
     assert written(connection)["here"] == before > 1_700_000_000_000_000
+
+
+@pytest.mark.needs("postgresql")
+def test_a_mark_that_its_node_renews_while_it_is_swept_stays(postgresql_engine: PostgresqlEngine) -> None:
+    swept: list[int] = []
+
+    def sweep() -> None:
+        with postgresql_engine.outside.begin() as connection:
+            swept.append(last_batches.sweep(connection, before_us=4, limit=2))
+
+    with postgresql_engine.outside.begin() as connection:
+        connection.execute(table.insert(), {"node": "here", "batch": "old", "written_at": 1})
+    with postgresql_engine.outside.begin() as renewing:
+        renewing.execute(table.update(), {"batch": "new", "written_at": 9})
+        sweeping = threading.Thread(target=sweep)
+        sweeping.start()
+        eventually(lambda: waiting_for_locks(postgresql_engine), "the sweeper waits")
+    sweeping.join(SECONDS)
+    assert swept == [0]
+    with postgresql_engine.outside.connect() as connection:
+        assert written(connection) == {"here": 9}

@@ -180,6 +180,17 @@ def test_without_the_database_a_node_refuses_after_5_s_unless_it_may_serve_stale
         assert seconds_until_in_force(NARROWINGS[0], lax, strict) <= IN_FORCE_SECONDS
 
 
+def test_a_node_refuses_as_soon_as_its_operator_wants(nodes: Nodes, proxy: Proxy) -> None:
+    here, hasty, patient = nodes.start(), nodes.start(proxy.url, WAYVO_STALE_SECONDS="1"), nodes.start(proxy.url)
+    key = here.create_key(scopes=["users:read"])["api_key"]
+    for node in (hasty, patient):
+        node.catch_up()
+        assert node.decision(key) == "valid"
+    proxy.cut()
+    hasty.wait_for("unavailable", key)
+    assert patient.decision(key) == "valid"
+
+
 def test_a_node_that_serves_stale_forgets_what_was_ended_meanwhile_as_soon_as_it_is_back(
     nodes: Nodes, proxy: Proxy
 ) -> None:
