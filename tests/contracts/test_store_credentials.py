@@ -67,6 +67,7 @@ def test_a_credential_comes_with_everything_that_a_decision_needs(
             organization_id=organization.id,
             is_private=True,
             declared=frozenset({"orders:read", "orders:write"}),
+            operations=api.operations,
         )
     }
 

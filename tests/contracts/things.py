@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from wayvo.core.credentials.api_key import ApiKey
 from wayvo.core.credentials.format import Mode
 from wayvo.core.ids import IdKind, new_id
+from wayvo.core.operations import ApiOperation
 from wayvo.core.organizations import Api, ApiScope, Organization, Project, User
 from wayvo.store import api_keys, apis, organizations, projects, users
 
@@ -57,6 +58,7 @@ def new_api(organization: Organization, audience: str, **fields: Any) -> Api:
         "name": "Orders",
         "description": "",
         "scopes": (ApiScope("orders:read", "Read orders."), ApiScope("orders:write")),
+        "operations": (ApiOperation(methods=("GET", "HEAD"), path="/orders/{id}", scopes=("orders:read",)),),
         "visibility": "private",
         "built_in": False,
         "created_at": NOW,

@@ -78,7 +78,9 @@ def described(engine: Engine) -> Any:
 def _clauses(sql: str | None) -> list[str]:
     # The order of a table's constraints means nothing; that of its columns is kept in their own test.
     # The one check stands beside its column in the declaration and at the end in the migration.
-    lines = re.sub(r" (CONSTRAINT ck_)", r"\n\1", re.sub(r"[ \t]+", " ", sql or "")).splitlines()
+    # Columns that were added later stand on one line with the last of the others.
+    apart = re.sub(r" (CONSTRAINT ck_)|, (?=[a-z_]+ [A-Z])", r"\n\1", re.sub(r"[ \t]+", " ", sql or ""))
+    lines = apart.splitlines()
     return sorted(line.strip().rstrip(",") for line in lines if line.strip())
 
 

@@ -16,6 +16,10 @@ FULL: Final[dict[str, Any]] = {
     "name": "Заказы",
     "description": "What customers\norder.",
     "scopes": [{"name": "orders:read", "description": "See orders."}, {"name": "a.b_c-d:e0", "description": ""}],
+    "operations": [
+        {"name": "listOrders", "methods": ["GET", "HEAD"], "path": "/orders/{id}", "scopes": ["orders:read"]},
+        {"name": None, "methods": ["*"], "path": "/public/**", "scopes": []},
+    ],
     "visibility": "installation",
 }
 
@@ -49,7 +53,7 @@ def test_an_api_is_registered_with_every_field_and_shown_the_same_from_then_on(
 
 def test_an_api_is_private_and_declares_nothing_unless_told(client: Client) -> None:
     made = client.post("/v1/apis", json={"audience": "urn:example:plain", "name": "Plain"}).json()
-    assert (made["visibility"], made["scopes"], made["description"]) == ("private", [], "")
+    assert (made["visibility"], made["scopes"], made["operations"], made["description"]) == ("private", [], [], "")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,7 @@ def test_an_api_is_private_and_declares_nothing_unless_told(client: Client) -> N
         {"description": "b"},
         {"scopes": []},
         {"scopes": [{"name": "b:b", "description": "B"}]},
+        {"operations": [{"name": None, "methods": ["PUT"], "path": "/b", "scopes": ["a:a"]}]},
         {"visibility": "installation"},
         {},
     ],

@@ -6,7 +6,7 @@ import msgspec
 
 from wayvo.api.health import Health, Readiness
 from wayvo.api.schemas.api_keys import ApiKeyView, IssuedApiKeyView, PredecessorView, RotatedApiKeyView
-from wayvo.api.schemas.organizations import ApiScopeBody, ApiView, ProjectView, UserView
+from wayvo.api.schemas.organizations import ApiOperationBody, ApiScopeBody, ApiView, ProjectView, UserView
 from wayvo.api.schemas.whoami import CredentialView, NamedView, WhoamiView
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.actor import Principal
@@ -34,6 +34,10 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         "scopes": [
             {"name": "orders:read", "description": "See orders."},
             {"name": "orders:write", "description": "Place and cancel orders."},
+        ],
+        "operations": [
+            {"name": "showOrder", "methods": ["GET"], "path": "/orders/{id}", "scopes": ["orders:read"]},
+            {"name": "placeOrder", "methods": ["POST"], "path": "/orders", "scopes": ["orders:write"]},
         ],
     },
     "changeApi": {"description": "What customers order."},
@@ -99,6 +103,10 @@ _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
         scopes=(
             ApiScopeBody(name="orders:read", description="See orders."),
             ApiScopeBody(name="orders:write", description="Place and cancel orders."),
+        ),
+        operations=(
+            ApiOperationBody(name="showOrder", methods=("GET",), path="/orders/{id}", scopes=("orders:read",)),
+            ApiOperationBody(name="placeOrder", methods=("POST",), path="/orders", scopes=("orders:write",)),
         ),
         visibility="private",
         built_in=False,

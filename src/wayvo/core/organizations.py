@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from wayvo.core.operations import ApiOperation
+
 Visibility = Literal["private", "installation"]
 
 
@@ -55,6 +57,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     visibility: Visibility
     built_in: bool
     created_at: int
+    operations: tuple[ApiOperation, ...] = ()
 
     def declared(self) -> frozenset[str]:
         """Return the names of the declared scopes."""

@@ -12,6 +12,7 @@ from wayvo.core.access.scopes import is_scope
 from wayvo.core.actor import Actor
 from wayvo.core.change import Change
 from wayvo.core.errors import AccessNotHeld, AudienceTaken, BuiltInApi, InvalidField, NotFound, Problem, invalid
+from wayvo.core.operations import ApiOperation, faults_in
 from wayvo.core.organizations import Api, ApiScope, Visibility
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
@@ -31,6 +32,7 @@ class RegisterApi(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str = ""
     scopes: tuple[ApiScope, ...] = ()
+    operations: tuple[ApiOperation, ...] = ()
     visibility: Visibility = "private"
 
 
@@ -40,6 +42,7 @@ class ChangeApi(msgspec.Struct, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     scopes: tuple[ApiScope, ...] | UnsetType = UNSET
+    operations: tuple[ApiOperation, ...] | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 
 
@@ -66,7 +69,10 @@ class Apis:
             visibility=command.visibility,
             built_in=False,
             created_at=now,
+            operations=command.operations,
         )
+        if problem := _refuse_operations(api):
+            return problem
 
         def job(transaction: Transaction) -> Api | Repeated | Problem:
             connection = transaction.connection
@@ -114,7 +120,7 @@ class Apis:
         now = self._draw.clock()
         fields = {
             name: value
-            for name in ("name", "description", "scopes", "visibility")
+            for name in ("name", "description", "scopes", "operations", "visibility")
             if (value := getattr(command, name)) is not UNSET
         }
 
@@ -130,6 +136,8 @@ class Apis:
             changed = replace(api, **fields)
             if problem := _refuse_visibility(transaction, actor, changed.visibility):
                 return problem
+            if fault := _refuse_loss(changed) if command.operations is UNSET else _refuse_operations(changed):
+                return fault
             apis.update(connection, changed)
             transaction.announce(Change("api", api_id, now))
             return changed
@@ -160,6 +168,22 @@ def _refuse_scopes(scopes: tuple[ApiScope, ...]) -> InvalidField | None:
         if scope.name in names:
             return invalid(field, "stands twice in the list")
         names.add(scope.name)
+    return None
+
+
+def _refuse_operations(api: Api) -> InvalidField | None:
+    for field, message in faults_in(api.operations, api.declared()):
+        return invalid(field, message)
+    return None
+
+
+def _refuse_loss(api: Api) -> InvalidField | None:
+    """Without a scope that it needs, an operation would be open to nobody, by a slip."""
+    declared = api.declared()
+    for index, operation in enumerate(api.operations):
+        for scope in operation.scopes:
+            if scope not in declared:
+                return invalid("scopes", f"lacks {scope}, which operations[{index}] needs")
     return None
 
 

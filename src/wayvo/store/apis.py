@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, bindparam, or_, select
 
+from wayvo.core.operations import ApiOperation
 from wayvo.core.organizations import Api, ApiScope
 from wayvo.core.paging import Page, Position
 from wayvo.store.dialect import upsert
@@ -79,15 +80,21 @@ def declared_scopes(encoded: str) -> frozenset[str]:
     return frozenset(scope.name for scope in msgspec.json.decode(encoded, type=tuple[ApiScope, ...]))
 
 
-def _encode(scopes: tuple[ApiScope, ...]) -> str:
-    return msgspec.json.encode(scopes).decode()
+def declared_operations(encoded: str) -> tuple[ApiOperation, ...]:
+    """Return a row's ``operations``."""
+    return msgspec.json.decode(encoded, type=tuple[ApiOperation, ...])
+
+
+def _encode(declared: tuple[ApiScope, ...] | tuple[ApiOperation, ...]) -> str:
+    return msgspec.json.encode(declared).decode()
 
 
 def _to_row(api: Api) -> dict[str, Any]:
-    return {name: getattr(api, name) for name in api.__struct_fields__} | {"scopes": _encode(api.scopes)}
+    encoded = {"scopes": _encode(api.scopes), "operations": _encode(api.operations)}
+    return {name: getattr(api, name) for name in api.__struct_fields__} | encoded
 
 
 def _to_model(row: AnyRow) -> Api:
     fields = {name: getattr(row, name) for name in Api.__struct_fields__}
     scopes = msgspec.json.decode(fields.pop("scopes"), type=tuple[ApiScope, ...])
-    return Api(scopes=scopes, **fields)
+    return Api(scopes=scopes, operations=declared_operations(fields.pop("operations")), **fields)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from wayvo.core.credentials.format import Mode
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
-from wayvo.store.apis import declared_scopes
+from wayvo.store.apis import declared_operations, declared_scopes
 from wayvo.store.rows import AnyRow
 from wayvo.store.tables import api_keys, apis, projects
 
@@ -77,4 +77,5 @@ def _api(row: AnyRow) -> ApiRecord:
         organization_id=row.organization_id,
         is_private=row.visibility == "private",
         declared=declared_scopes(row.scopes),
+        operations=declared_operations(row.operations),
     )

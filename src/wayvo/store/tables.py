@@ -105,10 +105,12 @@ apis: Final = Table(
     Column("visibility", Text, nullable=False),
     Column("built_in", Boolean, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("operations", Text, nullable=False, server_default=text("'[]'")),
     Index(None, "organization_id", "id"),
     Index(None, "visibility", "id"),
 )
-"""``scopes`` is a JSON list of ``{"name", "description"}``."""
+"""``scopes`` is a JSON list of ``{"name", "description"}``, ``operations`` one of
+``{"methods", "path", "scopes", "name"}``."""
 
 api_keys: Final = Table(
     "api_keys",

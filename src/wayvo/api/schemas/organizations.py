@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from wayvo.api.schemas.fields import Audience, Description, Name
 from wayvo.core.access.scopes import MAX_SCOPE_LENGTH, SCOPE_PATTERN
 from wayvo.core.instants import format_instant
+from wayvo.core.operations import MAX_OPERATIONS, MAX_PATTERN_LENGTH, METHOD_PATTERN, ApiOperation
 from wayvo.core.organizations import Api, ApiScope, Project, User, Visibility
 from wayvo.services.apis import ChangeApi, RegisterApi
 from wayvo.services.projects import ChangeProject, CreateProject
@@ -77,6 +78,47 @@ class ApiScopeBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     description: Description = ""
 
 
+class ApiOperationBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An operation of the API: these methods on paths of this pattern need all of these scopes."""
+
+    name: (
+        Annotated[
+            str,
+            Meta(
+                max_length=100,
+                pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$(?!\n)",
+                examples=["listInvoices"],
+                description="For people.",
+            ),
+        ]
+        | None
+    ) = None
+    methods: Annotated[
+        tuple[Annotated[str, Meta(pattern=METHOD_PATTERN + r"(?!\n)")], ...],
+        Meta(min_length=1, max_length=20, examples=[["GET"]], description='Or `["*"]` for every method.'),
+    ]
+    path: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_PATTERN_LENGTH,
+            examples=["/v1/invoices/{id}"],
+            description=(
+                "Literal segments, `{name}` for one segment, at the end `**` for whatever follows. The most specific "
+                "pattern decides: from the first segment on, a literal goes before `{name}`, and that before `**`."
+            ),
+        ),
+    ]
+    scopes: Annotated[
+        tuple[Annotated[str, Meta(max_length=MAX_SCOPE_LENGTH, pattern=SCOPE_PATTERN)], ...],
+        Meta(max_length=50, examples=[["invoices:read"]], description="Scopes that the API declares; all are needed."),
+    ] = ()
+
+
+ApiOperations = Annotated[
+    tuple[ApiOperationBody, ...],
+    Meta(max_length=MAX_OPERATIONS, description="What is declared here is all that the API can do."),
+]
 ApiScopes = Annotated[tuple[ApiScopeBody, ...], Meta(max_length=200)]
 
 
@@ -89,6 +131,7 @@ class ApiView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     scopes: tuple[ApiScopeBody, ...]
+    operations: tuple[ApiOperationBody, ...]
     visibility: Visibility
     built_in: Annotated[bool, Meta(description="Whether this is Wayvo's own API, which can't be changed.")]
     created_at: str
@@ -102,6 +145,7 @@ class RegisterApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     name: Name
     description: Description = ""
     scopes: ApiScopes = ()
+    operations: ApiOperations = ()
     visibility: Visibility = "private"
 
     def to_command(self) -> RegisterApi:
@@ -111,6 +155,7 @@ class RegisterApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             name=self.name,
             description=self.description,
             scopes=_scopes(self.scopes),
+            operations=_operations(self.operations),
             visibility=self.visibility,
         )
 
@@ -121,12 +166,18 @@ class ChangeApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: Name | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     scopes: ApiScopes | UnsetType = UNSET
+    operations: ApiOperations | UnsetType = UNSET
     visibility: Visibility | UnsetType = UNSET
 
     def to_command(self) -> ChangeApi:
         """Return what the service understands."""
-        scopes = UNSET if self.scopes is UNSET else _scopes(self.scopes)
-        return ChangeApi(name=self.name, description=self.description, scopes=scopes, visibility=self.visibility)
+        return ChangeApi(
+            name=self.name,
+            description=self.description,
+            scopes=UNSET if self.scopes is UNSET else _scopes(self.scopes),
+            operations=UNSET if self.operations is UNSET else _operations(self.operations),
+            visibility=self.visibility,
+        )
 
 
 def user_view(user: User) -> UserView:
@@ -158,6 +209,12 @@ def api_view(api: Api) -> ApiView:
         name=api.name,
         description=api.description,
         scopes=tuple(ApiScopeBody(name=scope.name, description=scope.description) for scope in api.scopes),
+        operations=tuple(
+            ApiOperationBody(
+                name=operation.name, methods=operation.methods, path=operation.path, scopes=operation.scopes
+            )
+            for operation in api.operations
+        ),
         visibility=api.visibility,
         built_in=api.built_in,
         created_at=format_instant(api.created_at),
@@ -166,3 +223,10 @@ def api_view(api: Api) -> ApiView:
 
 def _scopes(scopes: tuple[ApiScopeBody, ...]) -> tuple[ApiScope, ...]:
     return tuple(ApiScope(scope.name, scope.description) for scope in scopes)
+
+
+def _operations(operations: tuple[ApiOperationBody, ...]) -> tuple[ApiOperation, ...]:
+    return tuple(
+        ApiOperation(name=operation.name, methods=operation.methods, path=operation.path, scopes=operation.scopes)
+        for operation in operations
+    )

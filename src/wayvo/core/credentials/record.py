@@ -4,6 +4,7 @@ import msgspec
 
 from wayvo.core.access.grants import Access
 from wayvo.core.credentials.format import Mode
+from wayvo.core.operations import ApiOperation
 
 
 class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,13 +23,14 @@ class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What an API declares, and whose it is."""
+    """What an API declares, and whose it is. No operations: nothing is said about what they need."""
 
     audience: str
     id: str
     organization_id: str
     is_private: bool
     declared: frozenset[str]
+    operations: tuple[ApiOperation, ...] = ()
 
 
 class CredentialRecords(msgspec.Struct, frozen=True):
