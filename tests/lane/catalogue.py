@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 from tests.wire.doors import Doors
 from wayvo.core.credentials.format import Mode, mint
 
-INVOICES, ORDERS = "https://invoices.example", "https://orders.example"
+INVOICES, ORDERS, PATHS = "https://invoices.example", "https://orders.example", "https://paths.example"
 READER: Final[dict[str, Any]] = {"access": {INVOICES: ["invoices:read"]}}
 AUTH: Final = f"/v1/forward-auth?audience={INVOICES}&scopes=invoices:read"
 IDENTITY: Final = "Wayvo-Organization-Id: somebody\r\nWayvo-Scopes: *"
@@ -42,16 +43,22 @@ class Keys:
     def __init__(self, doors: Doors) -> None:
         doors.create_api(INVOICES, "invoices:read", "invoices:write")
         doors.create_api(ORDERS, "orders:read")
+        paths = doors.create_api(PATHS, "paths:read")
+        operations = [{"methods": ["GET"], "path": "/v1/{name}/**", "scopes": ["paths:read"]}]
+        doors.operator.patch(f"/v1/apis/{paths}", json={"operations": operations}).raise_for_status()
 
         def key(**fields: Any) -> str:
             return str(doors.create_key(**fields)["api_key"])
 
         self.operator = doors.server.key
-        self.asker = key(access={INVOICES: ["credentials:verify"], ORDERS: ["credentials:verify"]})
+        self.asker = key(
+            access={INVOICES: ["credentials:verify"], ORDERS: ["credentials:verify"], PATHS: ["credentials:verify"]}
+        )
         self.bound_asker = key(access={INVOICES: ["credentials:verify"]}, allowed_networks=["192.0.2.0/24"])
         self.valid = key(**READER)
         self.everything = key(access={INVOICES: ["*"], ORDERS: ["orders:*"]}, expires_at=doors.server.clock.at(9e6))
         self.test = key(**READER, mode="test")
+        self.paths = key(access={PATHS: ["paths:*"]})
         self.own = key(scopes=["users:read"])
         self.bound = key(**READER, allowed_networks=["198.51.100.0/24"])
         revoked = doors.create_key(**READER)
@@ -91,6 +98,9 @@ BAD_BODIES: Final[Mapping[str, bytes]] = {
     "mode": b'{"credential": "x", "mode": "prod"}',
     "ip": b'{"credential": "x", "ip": "localhost"}',
     "audience": b'{"credential": "x", "audience": ""}',
+    "an operation twice": b'{"credential": "x", "operation": {"method": "GET", "path": "/", "path": "/a"}}',
+    "half an operation": b'{"credential": "x", "operation": {"method": "GET"}}',
+    "an operation and scopes": b'{"credential": "x", "scopes": ["a:b"], "operation": {"method": "A", "path": "/"}}',
     "too long": b'{"credential": "x"}'.ljust(16_385),
 }
 BAD_QUERIES: Final = ("mode=prod", "mode=live&mode=live", "cost=1", "audience=%ff", "scopes=A", "&".join(["a=b"] * 100))
@@ -100,6 +110,7 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "T
 def requests(keys: Keys) -> dict[str, bytes]:
     """Return all of them."""
     found = [*_verify(keys), *_verify_bodies(keys), *_verify_by_get(keys), *_askers(keys), *_forward_auth(keys)]
+    found += _operations(keys)
     found += [*_targets(keys), *_headers(keys), *_connections(keys), *_management(keys)]
     assert len(found) == len(dict(found)), "two requests have one name"
     return dict(found)
@@ -218,6 +229,23 @@ def _forward_auth(keys: Keys) -> Iterator[tuple[str, bytes]]:
         yield f"forward-auth from {address!r}", raw(f"GET {AUTH}", bearer(keys.bound), forwarded)
     several = ("X-Forwarded-For: 203.0.113.9", "X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 10.0.0.1")
     yield "forward-auth, several hops", raw(f"GET {AUTH}", bearer(keys.bound), *several)
+
+
+PATHS_ASKED: Final = ("/v1/a/b", "/v1/a/b?c", "/v1//b", "/v1/a/%62", "/v1/a/%2e", "/v1/a/\xe9", "v1", "/v2", "")
+
+
+def _operations(keys: Keys) -> Iterator[tuple[str, bytes]]:
+    asker, head = bearer(keys.asker), f"GET /v1/forward-auth?audience={PATHS}"
+    for path in PATHS_ASKED:
+        asked = {"audience": PATHS, "scopes": [], "operation": {"method": "GET", "path": path}}
+        yield f"verify, path {path!r}", raw("POST /v1/verify", asker, body=question(keys.paths, **asked))
+        query = f"audience={PATHS}&method=GET&path={quote(path)}"
+        yield f"verify by GET, path {path!r}", raw(f"GET /v1/verify?{query}", asker, f"Wayvo-Credential: {keys.paths}")
+        told = ("X-Forwarded-Method: GET", f"X-Forwarded-Uri: {path}")
+        yield f"forward-auth, path {path!r}", raw(head, bearer(keys.paths), *told)
+        other = "X-Original-URI: /v1/a/b"
+        yield f"forward-auth, path {path!r} and another", raw(head, bearer(keys.paths), *told, other)
+    yield "forward-auth, no path", raw(head, bearer(keys.paths))
 
 
 TARGETS: Final = (

@@ -9,6 +9,7 @@ from tests.unit.credential_records import snapshot
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.networks import compile_networks
+from wayvo.core.operations import NOT_TOLD, ApiOperation, Operation, Operations, compile_operations
 from wayvo.verify.cache import ABSENT
 from wayvo.verify.judge import Question, judge, judge_for
 from wayvo.verify.snapshot import Snapshot
@@ -44,6 +45,45 @@ def test_the_first_thing_that_is_wrong_gives_the_code(codes: set[Code]) -> None:
         if code in codes:
             wrong = replace(wrong, **FAULTS[code])
     assert judge(wrong, WANTED, NOW).code is next(code for code in FAULTS if code in codes)
+
+
+def with_operations(key: Snapshot, operations: Operations | None) -> Snapshot:
+    opening = replace(key.holding.openings[A], operations=operations)
+    return replace(key, holding=replace(key.holding, openings={A: opening}))
+
+
+READ = ApiOperation(methods=("GET",), path="/invoices", scopes=("invoices:read",))
+BOTH = ApiOperation(methods=("PUT",), path="/invoices", scopes=("invoices:read", "invoices:write"))
+
+
+def test_an_operation_needs_the_scopes_that_the_api_declares_for_it_whatever_the_question_names() -> None:
+    reader = with_operations(snapshot({A: ("invoices:read",)}), compile_operations((READ, BOTH)))
+    for method, code in (
+        ("GET", Code.VALID),
+        ("PUT", Code.INSUFFICIENT_SCOPE),
+        ("POST", Code.UNKNOWN_OPERATION),
+    ):
+        for scopes in ((), ("invoices:write",)):
+            question = replace(WANTED, scopes=scopes, operation=Operation(method, "/invoices"))
+            assert judge(reader, question, NOW).code is code
+
+
+def test_what_is_not_told_is_no_operation_even_if_every_one_is_declared() -> None:
+    everything = compile_operations((ApiOperation(methods=("*",), path="/**"),))
+    assert judge(with_operations(good(), everything), replace(WANTED, operation=NOT_TOLD), NOW).code is (
+        Code.UNKNOWN_OPERATION
+    )
+
+
+def test_an_api_without_operations_has_none() -> None:
+    question = replace(WANTED, operation=Operation("GET", "/"))
+    assert judge(good(), question, NOW).code is Code.UNKNOWN_OPERATION
+
+
+@pytest.mark.parametrize("code", [code for code in FAULTS if code is not Code.INSUFFICIENT_SCOPE])
+def test_an_unknown_operation_is_said_only_of_a_credential_that_is_good_for_the_api(code: Code) -> None:
+    question = replace(WANTED, operation=Operation("GET", "/"))
+    assert judge(replace(good(), **FAULTS[code]), question, NOW).code is code
 
 
 def test_an_expiry_is_in_force_in_its_very_microsecond() -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tests.unit.credential_records import CUSTOMER, INVOICES, OPERATOR, api, credential, record
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.core.operations import ApiOperation
 from wayvo.verify.cells import Cells
 from wayvo.verify.snapshot import NEVER, Compiler, Snapshot
 
@@ -99,6 +100,25 @@ def test_what_the_owner_of_an_api_holds_is_not_shared_with_its_customers() -> No
     owners = compiled(wild, compiler=compiler)
     customers = compiled(replace(wild, organization_id=CUSTOMER, project_id="prj_2"), compiler=compiler)
     assert owners.holding.verifies != customers.holding.verifies
+
+
+def test_the_operations_of_an_api_are_compiled_once_for_all_who_hold_access_to_it() -> None:
+    compiler = Compiler(Cells())
+
+    def operations(number: int, path: str) -> object:
+        stored = record(credential(number), access={INVOICES: (f"invoices:{('read', 'write')[number]}",)})
+        declared = (ApiOperation(methods=("GET",), path=path),)
+        kept.append(compiled(stored, replace(api(), operations=declared), compiler=compiler))
+        return kept[-1].holding.openings[INVOICES].operations
+
+    kept: list[Snapshot] = []
+    first = operations(0, "/a")
+    assert first is not None
+    assert operations(1, "/a") is first
+    assert operations(0, "/a") is first
+    assert kept[0].holding is kept[2].holding
+    assert operations(1, "/b") is not first
+    assert compiled(KEY).holding.openings[INVOICES].operations is None
 
 
 def test_what_an_earlier_state_compiled_to_is_not_used_for_a_later_one() -> None:

@@ -58,19 +58,34 @@ def test_an_example_of_the_guide_to_keys_works_as_pasted(
 def test_the_guide_to_protecting_an_api_works_from_the_first_step_to_the_last(
     server: RunningServer, tmp_path: Path
 ) -> None:
-    register, verifier, client_key, ask = examples("protect-your-api.md", "sh")
+    register, declare, verifier, client_key, ask = examples("protect-your-api.md", "sh")
     answers = []
     secrets: dict[str, str] = {}
-    for code in (register, verifier, client_key, ask):
+    for code in (register, declare, verifier, client_key, ask):
         surroundings = environment(server, tmp_path, **secrets)
         run = subprocess.run(["sh", "-c", STRICT + code], env=surroundings, capture_output=True, text=True, check=True)
         answers.append(json.loads(run.stdout))
-        if len(answers) == 2:
-            secrets["WAYVO_VERIFIER_KEY"] = answers[1]["api_key"]
+        if len(answers) == 1:
+            secrets["ORDERS_API_ID"] = answers[0]["id"]
         if len(answers) == 3:
-            secrets["PRESENTED_KEY"] = answers[2]["api_key"]
-    verdict = answers[3]
+            secrets["WAYVO_VERIFIER_KEY"] = answers[2]["api_key"]
+        if len(answers) == 4:
+            secrets["PRESENTED_KEY"] = answers[3]["api_key"]
+    verdict = answers[4]
     assert (verdict["valid"], verdict["scopes"]) == (True, ["orders:read"])
+    asker = server.client(secrets["WAYVO_VERIFIER_KEY"])
+    codes = [
+        asker.post(
+            "/v1/verify",
+            json={"credential": secrets["PRESENTED_KEY"], "audience": AUDIENCE, "operation": operation},
+        ).json()["code"]
+        for operation in (
+            {"method": "GET", "path": "/orders/17"},
+            {"method": "PUT", "path": "/orders/17"},
+            {"method": "PUT", "path": "/orders"},
+        )
+    ]
+    assert codes == ["valid", "insufficient_scope", "unknown_operation"]
 
 
 def test_the_python_of_the_guide_tells_a_yes_a_no_and_a_fault_apart(

@@ -48,6 +48,12 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
     client.post(f"/v1/projects/{archived}/archive")
     built_in = client.get("/v1/apis").json()["data"][0]["id"]
     once = {"Idempotency-Key": "k"}
+    doing: dict[str, Any] = {
+        "audience": "urn:example:operations",
+        "name": "n",
+        "operations": [{"methods": ["GET"], "path": "/a"}],
+    }
+    client.post("/v1/apis", json=doing).raise_for_status()
     client.post("/v1/projects", json={"name": "a"}, headers=once)
     return {
         "missing_credential": whoami(None),
@@ -59,6 +65,9 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
         "wrong_audience": as_key().get("/v1/whoami"),
         "network_denied": as_key(scopes=own, allowed_networks=["192.0.2.0/24"]).get("/v1/whoami"),
         "insufficient_scope": as_key(scopes=own).get("/v1/projects"),
+        "unknown_operation": as_key(access={doing["audience"]: ["*"]}).get(
+            "/v1/forward-auth", params={"audience": doing["audience"]}
+        ),
         "malformed_json": client.post("/v1/projects", content=b"{"),
         "invalid_request": client.get("/v1/projects?limit=0"),
         "invalid_field": client.post("/v1/projects", json={"name": ""}),
@@ -118,7 +127,7 @@ def test_a_challenge_goes_with_what_another_credential_would_mend(
     # RFC 6750 §3.1: without any authentication information there should be no error code.
     if code == "missing_credential":
         assert challenge == 'Bearer realm="wayvo"'
-    elif code == "insufficient_scope":
+    elif code in ("insufficient_scope", "unknown_operation"):
         assert challenge is not None
         assert challenge.startswith('Bearer realm="wayvo", error="insufficient_scope"')
     elif provoked[code].status_code == 401 or code == "network_denied":

@@ -34,6 +34,7 @@ _OF_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
     "changeProject": ("project_archived",),
     "registerApi": ("access_not_held", "audience_taken", "idempotency_key_reused"),
     "changeApi": ("access_not_held", "built_in_api"),
+    "forwardAuth": ("unknown_operation",),
 }
 _NEVER: Final[Mapping[str, tuple[str, ...]]] = {
     "forwardAuthBelow": ("not_found",),

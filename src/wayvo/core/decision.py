@@ -14,5 +14,6 @@ class Code(StrEnum):
     WRONG_MODE = "wrong_mode"
     WRONG_AUDIENCE = "wrong_audience"
     NETWORK_DENIED = "network_denied"
+    UNKNOWN_OPERATION = "unknown_operation"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     UNAVAILABLE = "unavailable"

@@ -62,6 +62,10 @@ class NetworkDenied(Problem):
     code, status, title = Code.NETWORK_DENIED, 403, "The credential may not be used from this network"
 
 
+class UnknownOperation(Problem):
+    code, status, title = Code.UNKNOWN_OPERATION, 403, "The API has no such operation"
+
+
 class InsufficientScope(Problem):
     code, status, title = Code.INSUFFICIENT_SCOPE, 403, "The credential lacks a scope"
 
@@ -155,6 +159,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     WrongMode,
     WrongAudience,
     NetworkDenied,
+    UnknownOperation,
     InsufficientScope,
     MalformedJson,
     InvalidRequest,

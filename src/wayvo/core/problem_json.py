@@ -16,6 +16,7 @@ from wayvo.core.errors import (
     RevokedCredential,
     Unavailable,
     UnknownCredential,
+    UnknownOperation,
     WrongAudience,
     WrongMode,
 )
@@ -33,6 +34,9 @@ DENIALS: Final[dict[Code, Problem]] = {
     Code.WRONG_MODE: WrongMode("A test credential was sent where a live one is wanted, or the other way round."),
     Code.WRONG_AUDIENCE: WrongAudience("It holds no access to this API."),
     Code.NETWORK_DENIED: NetworkDenied("It may be used only from the networks that were named for it."),
+    Code.UNKNOWN_OPERATION: UnknownOperation(
+        "The API declares no operation with this method and path, or the path can be read in more than one way."
+    ),
     Code.UNAVAILABLE: Unavailable("This node has lost touch with the others; what it knows may be out of date."),
     Code.INSUFFICIENT_SCOPE: InsufficientScope("It holds access to this API, but not every scope that is needed here."),
 }
@@ -58,7 +62,7 @@ def headers(problem: Problem) -> dict[str, str]:
     """Return the headers that go with a problem, beside its content type."""
     if problem.status == 503:
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    if problem.status == 401 or isinstance(problem, InsufficientScope | NetworkDenied):
+    if problem.status == 401 or isinstance(problem, InsufficientScope | UnknownOperation | NetworkDenied):
         return {"WWW-Authenticate": challenge(problem)}
     return {}
 
@@ -71,5 +75,6 @@ def challenge(problem: Problem) -> str:
     """
     if isinstance(problem, MissingCredential):
         return f'Bearer realm="{REALM}"'
-    error = "insufficient_scope" if isinstance(problem, InsufficientScope) else "invalid_token"
+    is_for_more = isinstance(problem, InsufficientScope | UnknownOperation)
+    error = "insufficient_scope" if is_for_more else "invalid_token"
     return f'Bearer realm="{REALM}", error="{error}", error_description="{problem.title}"'

@@ -58,17 +58,19 @@ def decode(body: bytes, target: type[T]) -> T | MalformedJson | InvalidField:
 
 
 class FlatDecoder(Generic[S]):
-    """Decodes a struct that holds no object, several times as fast as :func:`decode` and just as strictly.
+    """Decodes a struct several times as fast as :func:`decode` and just as strictly.
 
-    Without a backslash in the body a name is written in one way only: one that stands there once stands in the object
-    once. Msgspec refuses the rest (what is no UTF-8, control characters, ``NaN``). Whatever is in doubt takes the
-    slow way, which also finds the words for a refusal.
+    ``nested`` are the structs that it may hold, once each. Without a backslash in the body a name is written in one way
+    only: one that stands there once stands in one object once. Msgspec refuses the rest (what is no UTF-8, control
+    characters, ``NaN``). Whatever is in doubt takes the slow way, which also finds the words for a refusal.
     """
 
-    def __init__(self, target: type[S]) -> None:
+    def __init__(self, target: type[S], *nested: type[msgspec.Struct]) -> None:
         self._target = target
         self._decoder = msgspec.json.Decoder(target)
-        self._names = tuple(f'"{field.encode_name}"'.encode() for field in msgspec.structs.fields(target))
+        structs: tuple[type[msgspec.Struct], ...] = (target, *nested)
+        fields = [field for struct in structs for field in msgspec.structs.fields(struct)]
+        self._names = tuple(f'"{field.encode_name}"'.encode() for field in fields)
 
     def decode(self, body: bytes) -> S | MalformedJson | InvalidField:
         """Return ``body`` as the target, or which field is wrong."""

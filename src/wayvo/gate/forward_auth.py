@@ -3,6 +3,9 @@
 For nginx ``auth_request``, Traefik and Caddy ``forward_auth``, Envoy ``ext_authz``. What is wanted stands in the query
 of the proxy's own configuration. Envoy appends the original path and query to the path: below the exact path the query
 is the client's, and counts for nothing.
+
+Where the query names no scopes and the API declares operations, the method and the path of the client's request decide.
+The proxy tells them in headers; nobody else's word counts.
 """
 
 from typing import Final
@@ -16,9 +19,11 @@ from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.errors import InvalidRequest, Problem
 from wayvo.core.networks import Networks, client_address
+from wayvo.core.operations import NOT_TOLD, Operation
 from wayvo.core.problem_json import DENIALS
 from wayvo.gate.query import parse_query, refuse_parameter
 from wayvo.gate.wire import Answer, Problems, Request
+from wayvo.verify.cache import ABSENT, Known
 from wayvo.verify.handler import Loaded, Missing, Verifier
 from wayvo.verify.judge import Question
 from wayvo.verify.snapshot import Snapshot
@@ -40,6 +45,13 @@ _MODES: Final = {mode: f"wayvo-mode: {mode.value}\r\n".encode() for mode in Mode
 
 MAX_KEPT_QUERIES: Final = 256
 MAX_KEPT_QUERY_BYTES: Final = 1024
+
+
+_TOLD_IN: Final = (
+    (b"x-forwarded-method", b"x-forwarded-uri"),
+    (b"x-original-method", b"x-original-uri"),
+)
+"""Where a proxy tells the method and the target: Traefik and Caddy in the first, the others where they are told to."""
 
 
 class _Wanted(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +86,10 @@ class ForwardAuthHandler:
         if isinstance(wanted, Problem):
             return self._problems.answer(wanted, request.request_id, NOBODY)
         address = client_address(request.peer, request.fields, self._trusted_proxies)
-        question = Question(wanted.audience, wanted.scopes, wanted.mode, address)
+        operation = None
+        if not wanted.scopes and _has_operations(known, wanted.audience):
+            operation = _told_operation(request, self._trusted_proxies)
+        question = Question(wanted.audience, wanted.scopes, wanted.mode, address, operation)
         decision = self._verifier.decide(known, question, now_us)
         self._verifier.record(decision, now_us, address)
         if decision.code is not Code.VALID or decision.snapshot is None:
@@ -103,6 +118,29 @@ def _parse(query: bytes) -> _Wanted | InvalidRequest:
     if mode not in tuple(Mode):
         return refuse_parameter("mode", "is live or test")
     return _Wanted(parameters.get("audience", OWN_AUDIENCE), tuple(scopes), Mode(mode))
+
+
+def _has_operations(known: Known | None, audience: str) -> bool:
+    if known is None or known is ABSENT:
+        return False
+    opening = known.holding.openings.get(audience)
+    return opening is not None and opening.operations is not None
+
+
+def _told_operation(request: Request, trusted: Networks) -> Operation:
+    """Return what the client does, as the proxy tells it.
+
+    A proxy passes on the client's own headers beside those that it sets: with two stories, either may be made up.
+    """
+    if request.path != PATH or request.peer not in trusted:
+        return NOT_TOLD
+    told = {(request.fields.get(method), request.fields.get(uri)) for method, uri in _TOLD_IN} - {(None, None)}
+    if len(told) != 1:
+        return NOT_TOLD
+    method, uri = told.pop()
+    if method is None or uri is None:
+        return NOT_TOLD
+    return Operation(method.decode("latin-1"), uri.decode("latin-1"))
 
 
 def _identity(snapshot: Snapshot, audience: str) -> bytes:

@@ -36,6 +36,7 @@ _QUESTION: Final = {
     "audience": f"The API that is called; {OWN_AUDIENCE} if left out.",
     "scopes": "The scopes that are needed.",
     "mode": "The mode that is wanted: a test key is no yes to a live question.",
+    "operation": "What the client does, in place of `scopes`: the API's operations say which scopes it needs.",
     "ip": "The client's address, for a credential that is bound to networks.",
 }
 _SAID: Final = {
@@ -49,7 +50,8 @@ _SAID: Final = {
 _FORWARD_AUTH: Final = (
     "A reverse proxy asks whether the request in its hands may pass: 200 with identity headers, 401 or 403 with a "
     "challenge. Any method is accepted and no body is read. The client's address is taken from `X-Forwarded-For` if "
-    "the proxy is trusted."
+    "the proxy is trusted. Without `scopes` the API's operations decide, if it has any, by `X-Forwarded-Method` and "
+    "`X-Forwarded-Uri` or `X-Original-Method` and `X-Original-URI` of a trusted proxy."
 )
 
 
@@ -84,6 +86,8 @@ def doors() -> dict[str, Any]:
                         _parameter("Wayvo-Credential", _QUESTION["credential"], place="header", required=True),
                         *_wanted(),
                         _parameter("ip", _QUESTION["ip"]),
+                        _parameter("method", "The method of what the client does, with `path` in place of `scopes`."),
+                        _parameter("path", "The path of what the client does, as it stands in the request line."),
                     ],
                     "responses": dict(_ANSWER),
                 },

@@ -19,9 +19,10 @@ from wayvo.core.errors import FieldError, InsufficientScope, InvalidField, Inval
 from wayvo.core.header_fields import LINE_END
 from wayvo.core.instants import to_datetime
 from wayvo.core.networks import Networks, client_address, is_address
+from wayvo.core.operations import Operation
 from wayvo.core.problem_json import DENIALS
 from wayvo.core.strict_json import FlatDecoder, locate
-from wayvo.gate.query import parse_query
+from wayvo.gate.query import parse_query, refuse_parameter
 from wayvo.gate.wire import JSON, Answer, Problems, Request
 from wayvo.verify.handler import Loaded, Missing, Verifier
 from wayvo.verify.judge import Decision, Question
@@ -29,8 +30,16 @@ from wayvo.verify.snapshot import NEVER, Snapshot
 
 MAX_BODY_BYTES: Final = 16_384
 MAX_SCOPES: Final = 50
+MAX_PATH_LENGTH: Final = 8192
 
 Scope = Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class AskedOperation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the client does: a method, and a path as it stands in the request line."""
+
+    method: Annotated[str, msgspec.Meta(min_length=1, max_length=100, examples=["GET"])]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_PATH_LENGTH, examples=["/v1/invoices/7"])]
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,12 +50,14 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     audience: Annotated[str, msgspec.Meta(min_length=1, max_length=300)] = OWN_AUDIENCE
     mode: Mode = Mode.LIVE
     ip: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    operation: AskedOperation | None = None
 
     def __repr__(self) -> str:
         return f"VerifyRequest(audience={self.audience!r})"
 
 
-_DECODER: Final = FlatDecoder(VerifyRequest)
+_DECODER: Final = FlatDecoder(VerifyRequest, AskedOperation)
+_OPERATION: Final = ("method", "path")
 
 
 class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +120,8 @@ class VerifyHandler:
         if isinstance(known, Missing):
             return known
         self._verifier.note_use(decision.snapshot, now_us, address)
-        asked = Question(question.audience, question.scopes, question.mode, question.ip)
+        done = None if question.operation is None else Operation(question.operation.method, question.operation.path)
+        asked = Question(question.audience, question.scopes, question.mode, question.ip, done)
         verdict = self._verifier.decide_for(decision.snapshot, known, asked, now_us)
         self._verifier.record(verdict, now_us, question.ip)
         return _answer(verdict, question.audience)
@@ -159,16 +171,23 @@ def _from_query(request: Request) -> VerifyRequest | InvalidRequest:
     if not credential or LINE_END in credential:
         fault = FieldError("Wayvo-Credential", "is a header with the credential to ask about, once")
         return InvalidRequest("Wayvo-Credential: is a header with the credential to ask about, once", (fault,))
-    parameters = parse_query(request.query, ("audience", "scopes", "mode", "ip"))
+    parameters = parse_query(request.query, ("audience", "scopes", "mode", "ip", *_OPERATION))
     if isinstance(parameters, InvalidRequest):
         return parameters
+    operation = {name: parameters.pop(name) for name in _OPERATION if name in parameters}
     fields: dict[str, object] = {**parameters, "credential": credential.decode("latin-1")}
+    if operation:
+        for name in _OPERATION:
+            if name not in operation:
+                return refuse_parameter(name, "is required: an operation is a method and a path")
+        fields["operation"] = operation
     if "scopes" in parameters:
         fields["scopes"] = parameters["scopes"].replace(",", " ").split()
     try:
         question = msgspec.convert(fields, VerifyRequest)
     except msgspec.ValidationError as error:
-        fault = FieldError(*locate(str(error)))
+        field, message = locate(str(error))
+        fault = FieldError(field.removeprefix("operation."), message)
     else:
         found = _fault(question)
         if found is None:
@@ -182,6 +201,8 @@ def _fault(question: VerifyRequest) -> FieldError | None:
     for index, scope in enumerate(question.scopes):
         if not is_scope(scope):
             return FieldError(f"scopes[{index}]", "is noun:verb in lower case, such as projects:read")
+    if question.operation is not None and question.scopes:
+        return FieldError("operation", "stands in place of scopes: name one of the two")
     if question.ip is not None and not is_address(question.ip):
         return FieldError("ip", "is no IP address")
     return None

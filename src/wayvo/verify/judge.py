@@ -6,17 +6,23 @@ import msgspec
 
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
+from wayvo.core.operations import Operation
 from wayvo.verify.cache import ABSENT, Known
-from wayvo.verify.snapshot import Snapshot
+from wayvo.verify.snapshot import Opening, Snapshot
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):
-    """What a protected API wants to know. ``address`` is the client's, ``None`` if it is not known."""
+    """What a protected API wants to know. ``address`` is the client's, ``None`` if it is not known.
+
+    Where ``operation`` stands, the API's declared operations say which scopes are needed, and ``scopes`` counts for
+    nothing.
+    """
 
     audience: str
     scopes: Collection[str]
     mode: Mode
     address: str | None
+    operation: Operation | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -46,9 +52,14 @@ def judge(known: Known, question: Question, now_us: int) -> Decision:
         return Decision(Code.WRONG_AUDIENCE, known)
     if known.networks is not None and question.address not in known.networks:
         return Decision(Code.NETWORK_DENIED, known)
-    if not opening.scopes.issuperset(question.scopes):
-        return Decision(Code.INSUFFICIENT_SCOPE, known)
-    return Decision(Code.VALID, known)
+    needed = question.scopes if question.operation is None else _scopes_for(question.operation, opening)
+    if needed is None:
+        return Decision(Code.UNKNOWN_OPERATION, known)
+    return Decision(Code.VALID if opening.scopes.issuperset(needed) else Code.INSUFFICIENT_SCOPE, known)
+
+
+def _scopes_for(operation: Operation, opening: Opening) -> Collection[str] | None:
+    return None if opening.operations is None else opening.operations.scopes_for(operation)
 
 
 def judge_for(verifier: Snapshot, known: Known, question: Question, now_us: int) -> Decision:

@@ -14,6 +14,7 @@ from wayvo.core.access.permissions import VERIFY
 from wayvo.core.credentials.format import Mode
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
 from wayvo.core.networks import Networks, compile_networks
+from wayvo.core.operations import Operations, compile_operations
 from wayvo.verify.cells import Cell, Cells, Reading
 
 K = TypeVar("K")
@@ -44,11 +45,15 @@ class Owner(msgspec.Struct, frozen=True, weakref=True):
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
-    """What a credential holds at one audience: what its patterns stand for among the declared; ``head`` as a header."""
+    """What a credential holds at one audience: what its patterns stand for among the declared; ``head`` as a header.
+
+    ``operations`` are the API's, for everybody alike; ``None`` if it declares none.
+    """
 
     scopes: frozenset[str]
     sorted_scopes: tuple[str, ...]
     head: bytes
+    operations: Operations | None = None
 
 
 class Holding(msgspec.Struct, frozen=True, weakref=True):
@@ -89,6 +94,7 @@ class Compiler:
         self._cells = cells
         self._owners: WeakValueDictionary[str, Owner] = WeakValueDictionary()
         self._holdings: WeakValueDictionary[bytes, Holding] = WeakValueDictionary()
+        self._operations: WeakValueDictionary[str, Operations] = WeakValueDictionary()
         self._networks: WeakValueDictionary[tuple[str, ...], Networks] = WeakValueDictionary()
 
     def compile(self, records: CredentialRecords) -> dict[bytes, Snapshot]:
@@ -134,12 +140,21 @@ class Compiler:
                 continue
             scopes = effective_scopes(patterns, api.declared | {VERIFY}, owns_api=owns_api)
             in_order = tuple(sorted(scopes))
-            openings[audience] = Opening(scopes, in_order, f"wayvo-scopes: {' '.join(in_order)}\r\n".encode())
+            head = f"wayvo-scopes: {' '.join(in_order)}\r\n".encode()
+            openings[audience] = Opening(scopes, in_order, head, self._compiled_operations(api))
         verifies = frozenset(audience for audience, opening in openings.items() if VERIFY in opening.scopes)
         holding = Holding(record.access, openings, verifies, tuple(readings))
         # Shared across organizations: who owns none of the APIs is to them like every other customer.
         key = msgspec.msgpack.encode((owned, record.access), order="deterministic")
         return _shared(self._holdings, key, holding)
+
+    def _compiled_operations(self, api: ApiRecord) -> Operations | None:
+        if not api.operations:
+            return None
+        there = self._operations.get(api.id)
+        if there is None or there.declared != api.operations:
+            there = self._operations[api.id] = compile_operations(api.operations)
+        return there
 
     def _compiled_networks(self, cidrs: tuple[str, ...]) -> Networks | None:
         return _shared(self._networks, cidrs, compile_networks(cidrs)) if cidrs else None
