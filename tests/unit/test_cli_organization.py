@@ -1,7 +1,8 @@
 """``wayvo whoami``, ``users``, ``projects`` and ``apis`` against a canned server."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -156,3 +157,47 @@ def test_an_update_of_an_api_sends_what_changes_and_nothing_else(server: CannedS
         {"name": "N", "visibility": "private", "scopes": [{"name": "a:b", "description": ""}]},
     ]
     assert wayvo("apis", "update", API_ID).exit_code == 2
+
+
+OPERATIONS: Final[list[dict[str, Any]]] = [
+    {"methods": ["GET", "HEAD"], "path": "/orders/{id}", "scopes": ["orders:read"], "name": "show"},
+    {"methods": ["*"], "path": "/public/**"},
+]
+
+
+def test_operations_are_read_from_a_file_and_sent_as_they_stand_there(
+    server: CannedServer, wayvo: Wayvo, tmp_path: Path
+) -> None:
+    file = tmp_path / "operations.json"
+    file.write_text(json.dumps(OPERATIONS), encoding="utf-8")
+    server.answers("POST", "/v1/apis", API, status=201)
+    server.answers("PATCH", f"/v1/apis/{API_ID}", API | {"operations": OPERATIONS})
+    assert wayvo("apis", "create", "--audience", "urn:a", "--name", "A", "--operations", str(file)).exit_code == 0
+    run = wayvo("apis", "update", API_ID, "--operations", str(file))
+    assert [asked.body["operations"] for asked in server.asked if asked.body] == [OPERATIONS, OPERATIONS]
+    assert server.asked[1].body == {"operations": OPERATIONS}
+    assert all(text in run.stdout for text in ("GET HEAD /orders/{id}", "orders:read", "* /public/**"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "",
+        "{}",
+        "[{}]",
+        '[{"methods": "GET", "path": "/"}]',
+        '[{"path": "/"}]',
+        '[{"methods": ["GET"], "path": "/", "scope": ["orders:read"]}]',
+    ],
+)
+def test_a_file_without_operations_is_refused_before_anything_is_sent(
+    server: CannedServer, wayvo: Wayvo, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "operations.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    run = wayvo("apis", "update", API_ID, "--operations", str(file))
+    assert (run.exit_code, server.asked) == (1 if content is None else 7, [])
+    assert "operations.json" in run.stderr
+    assert "Traceback" not in run.stderr

@@ -1,12 +1,16 @@
 """``wayvo apis``: the APIs that Wayvo protects, by their audience."""
 
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
+import msgspec
 import typer
 from msgspec import UNSET
 
+from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.listing import print_listing
 from wayvo.cli.options import (
     DEFAULT_LIMIT,
@@ -24,7 +28,9 @@ from wayvo.cli.session import connect
 from wayvo.cli.times import exact
 from wayvo.client import calls
 from wayvo.client.flow import Answered
-from wayvo.client.models import ApiChanges, NewApi, ProtectedApi, Scope
+from wayvo.client.models import ApiChanges, NewApi, Operation, ProtectedApi, Scope
+
+_STANDARD_INPUT: Final = Path("-")
 
 app = typer.Typer(name="apis", help="Register and change the APIs that Wayvo protects.", no_args_is_help=True)
 
@@ -36,10 +42,23 @@ class Visibility(StrEnum):
     INSTALLATION = "installation"
 
 
+class _FromFile(Operation, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """An operation as a file has it. With a slip in the name of ``scopes`` it would need none."""
+
+
 ApiId = Annotated[str, typer.Argument(metavar="ID", help="The API's id: api_…")]
 DeclaredScopes = Annotated[
     list[str] | None,
     typer.Option("--scope", metavar="SCOPE[=TEXT]", help="A scope that it declares, with what it allows. Repeatable."),
+]
+OperationsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--operations",
+        metavar="FILE",
+        help="What it can do: a JSON list such as --json shows in “operations”. - reads standard input.",
+        allow_dash=True,
+    ),
 ]
 VisibleTo = Annotated[
     Visibility | None,
@@ -72,6 +91,7 @@ def create_api(
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="Its name to people.")],
     description: Description = None,
     scopes: DeclaredScopes = None,
+    operations: OperationsFile = None,
     visibility: VisibleTo = None,
     repeat_key: IdempotencyKey = None,
     as_json: AsJson = False,
@@ -82,6 +102,7 @@ def create_api(
         name=name,
         description=description or "",
         scopes=_read_scopes(scopes or ()),
+        operations=() if operations is None else _read_operations(operations),
         visibility=visibility,
     )
     with connect(ctx) as client:
@@ -95,7 +116,7 @@ def create_api(
 
 @app.command("show")
 def show_api(ctx: typer.Context, api_id: ApiId, *, as_json: AsJson = False) -> None:
-    """Show a protected API with its scopes."""
+    """Show a protected API with its scopes and operations."""
     with connect(ctx) as client:
         _print_api(client.send(calls.get_api(api_id)), as_json=as_json)
 
@@ -109,15 +130,17 @@ def update_api(
     description: Description = None,
     scopes: DeclaredScopes = None,
     no_scopes: Annotated[bool, typer.Option("--no-scopes", help="It declares no scopes any more.")] = False,
+    operations: OperationsFile = None,
     visibility: VisibleTo = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a protected API. --scope replaces all the scopes that it declared."""
+    """Change a protected API. --scope and --operations replace all that it declared of each."""
     only_one_of({"--scope": scopes is not None, "--no-scopes": no_scopes})
     changes = ApiChanges(
         name=UNSET if name is None else name,
         description=UNSET if description is None else description,
         scopes=UNSET if scopes is None and not no_scopes else _read_scopes(scopes or ()),
+        operations=UNSET if operations is None else _read_operations(operations),
         visibility=UNSET if visibility is None else visibility,
     )
     something_of(changes)
@@ -128,6 +151,17 @@ def update_api(
 def _read_scopes(values: Iterable[str]) -> tuple[Scope, ...]:
     parts = [value.partition("=") for value in values]
     return tuple(Scope(name=name, description=text) for name, _, text in parts)
+
+
+def _read_operations(file: Path) -> tuple[Operation, ...]:
+    try:
+        content = sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"{file} can't be read: {error.strerror}.") from error
+    try:
+        return msgspec.json.decode(content, type=tuple[_FromFile, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{file} holds no list of operations: {error}.", ExitCode.INVALID) from error
 
 
 def _print_api(answer: Answered[ProtectedApi], *, as_json: bool) -> None:
@@ -144,5 +178,12 @@ def _print_api(answer: Answered[ProtectedApi], *, as_json: bool) -> None:
             ("Visibility", "built in" if api.built_in else api.visibility),
             ("Created", exact(api.created_at)),
             *((f"Scope {scope.name}", scope.description or "(no description)") for scope in api.scopes),
+            *(
+                (
+                    f"Operation {' '.join(operation.methods)} {operation.path}",
+                    " ".join(operation.scopes) or "(no scopes)",
+                )
+                for operation in api.operations
+            ),
         ]
     )

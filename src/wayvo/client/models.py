@@ -100,6 +100,15 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
 
 
+class Operation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An operation that an API declares: these methods on paths of this pattern need all of these scopes."""
+
+    methods: tuple[str, ...]
+    path: str
+    scopes: tuple[str, ...] = ()
+    name: str | None = None
+
+
 class ProtectedApi(msgspec.Struct, frozen=True, kw_only=True):
     """A protected API (resource server), named by its audience."""
 
@@ -111,6 +120,7 @@ class ProtectedApi(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     organization_id: str | None = None
     scopes: tuple[Scope, ...] = ()
+    operations: tuple[Operation, ...] = ()
     built_in: bool = False
 
 
@@ -205,13 +215,15 @@ class NewApi(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     description: str = ""
     scopes: tuple[Scope, ...] = ()
+    operations: tuple[Operation, ...] = ()
     visibility: str | None = None
 
 
 class ApiChanges(msgspec.Struct, frozen=True, kw_only=True):
-    """What changes about a protected API; ``scopes`` replaces all that it declared."""
+    """What changes about a protected API; ``scopes`` and ``operations`` replace all that it declared."""
 
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     scopes: tuple[Scope, ...] | UnsetType = UNSET
+    operations: tuple[Operation, ...] | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
