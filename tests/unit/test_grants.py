@@ -4,11 +4,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wayvo.core.access.grants import Access, added, beyond, effective_scopes, is_undeclared
-from wayvo.core.access.permissions import APIS_WRITE, OWN_AUDIENCE, VERIFY
+from wayvo.core.access.permissions import APIS_USE, APIS_WRITE, OWN_AUDIENCE, VERIFY
 
 A, B = "https://a.example", "https://b.example"
 
-patterns = st.sampled_from(("*", "invoices:*", "invoices:read", "invoices:write", "credentials:*", VERIFY, APIS_WRITE))
+patterns = st.sampled_from(
+    ("*", "invoices:*", "invoices:read", "invoices:write", "credentials:*", VERIFY, APIS_WRITE, APIS_USE)
+)
 held = st.lists(patterns, max_size=4, unique=True).map(tuple)
 accesses = st.dictionaries(st.sampled_from((A, B, OWN_AUDIENCE)), held, max_size=3)
 declared = st.frozensets(st.sampled_from(("invoices:read", "invoices:write", "orders:read", APIS_WRITE)))
@@ -19,8 +21,15 @@ def opens(access: Access, audience: str, names: frozenset[str], owned: frozenset
     return effective_scopes(access.get(audience, ()), names | {VERIFY}, owns_api=audience in owned)
 
 
-def rules(access: Access) -> bool:
-    return APIS_WRITE in opens(access, OWN_AUDIENCE, frozenset({APIS_WRITE}), frozenset())
+def holds(access: Access, audience: str, names: frozenset[str], owned: frozenset[str]) -> frozenset[str]:
+    """Return what somebody has on one audience, be it by a permission on Wayvo's own."""
+    named = opens(access, audience, names, owned)
+    ruling = opens(access, OWN_AUDIENCE, frozenset({APIS_WRITE, APIS_USE}), frozenset())
+    if audience == OWN_AUDIENCE:
+        return named
+    if audience in owned and ruling & {APIS_WRITE, APIS_USE}:
+        return names | {VERIFY}
+    return named | (names - {VERIFY} if APIS_USE in ruling else frozenset())
 
 
 @given(accesses, accesses, owned_sets, declared)
@@ -30,9 +39,7 @@ def test_what_may_be_given_never_opens_more_than_the_giver_has_whatever_will_be_
     if beyond(giver, wanted, owned_audiences=owned):
         return
     for audience in wanted:
-        if rules(giver) and audience in owned - {OWN_AUDIENCE}:
-            continue
-        assert opens(wanted, audience, names, owned) <= opens(giver, audience, names, owned)
+        assert opens(wanted, audience, names, owned) <= holds(giver, audience, names, owned)
 
 
 @given(accesses, owned_sets)
@@ -61,8 +68,15 @@ def test_who_decides_what_an_api_declares_gives_access_to_it() -> None:
     assert beyond(giver, wanted, owned_audiences=frozenset({OWN_AUDIENCE})) == {A: ["*", VERIFY]}
 
 
+def test_who_may_use_every_api_gives_access_to_each_but_no_authority_over_the_credentials_of_others() -> None:
+    giver = {OWN_AUDIENCE: (APIS_USE,)}
+    assert beyond(giver, {A: ("*",), B: ("invoices:read",)}, owned_audiences=frozenset()) == {}
+    assert beyond(giver, {A: (VERIFY,)}, owned_audiences=frozenset()) == {A: [VERIFY]}
+    assert beyond(giver, {A: (VERIFY,)}, owned_audiences=frozenset({A})) == {}
+
+
 def test_wayvos_own_audience_is_given_by_those_who_hold_it_only() -> None:
-    giver = {OWN_AUDIENCE: (APIS_WRITE,)}
+    giver = {OWN_AUDIENCE: (APIS_USE, APIS_WRITE)}
     owned = frozenset({OWN_AUDIENCE})
     assert beyond(giver, {OWN_AUDIENCE: ("users:read",)}, owned_audiences=owned) == {OWN_AUDIENCE: ["users:read"]}
 

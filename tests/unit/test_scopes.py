@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wayvo.core.access.permissions import PERMISSIONS
+from wayvo.core.access.permissions import PERMISSIONS, Permission
 from wayvo.core.access.scopes import (
     GRANT_PATTERN,
     MAX_SCOPE_LENGTH,
@@ -25,8 +25,8 @@ patterns = st.one_of(scopes, st.just("*"), nouns.map("{}:*".format))
 
 
 @pytest.mark.parametrize("permission", PERMISSIONS)
-def test_every_permission_of_wayvos_own_is_a_scope(permission: tuple[str, str]) -> None:
-    assert is_scope(permission[0])
+def test_every_permission_of_wayvos_own_is_a_scope(permission: Permission) -> None:
+    assert is_scope(permission.name)
 
 
 @pytest.mark.parametrize(

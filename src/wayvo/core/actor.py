@@ -1,24 +1,44 @@
 """Who acts: the principal behind an authenticated request, with what it holds at that moment."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal
 
 import msgspec
 
-from wayvo.core.access.grants import Access
+from wayvo.core.access.grants import NO_ACCESS, Access
+from wayvo.core.access.roles import together
 from wayvo.core.errors import InsufficientScope, Problem
 
 
 class Principal(msgspec.Struct, frozen=True):
     """Whom a credential speaks for. A service account has the id of its project."""
 
-    type: Literal["service_account"]
+    type: Literal["service_account", "user"]
     id: str
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where a request came from, for the audit trail: the client's address, and the request's id."""
+
+    address: str | None = None
+    request_id: str | None = None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What is held: ``scopes`` flattened, as Wayvo's own audience declares them now; ``access`` may be given on."""
+
+    scopes: frozenset[str]
+    access: Access
+
+
+NOWHERE: Final[Mapping[str, Held]] = {}
 
 
 class Actor(msgspec.Struct, frozen=True):
     """An authenticated caller of the management API.
 
-    ``scopes`` is flattened: what the credential opens on Wayvo's own audience now. ``access`` is what it may give on.
+    ``scopes`` and ``access`` hold in the whole organization (see :class:`Held`); ``in_projects`` says what is held
+    beyond them inside single projects. ``project_id`` is the credential's own project.
     """
 
     principal: Principal
@@ -27,9 +47,37 @@ class Actor(msgspec.Struct, frozen=True):
     project_id: str
     scopes: frozenset[str]
     access: Access
+    in_projects: Mapping[str, Held] = NOWHERE
+    origin: Origin = Origin()
 
-    def lacks(self, permission: str) -> Problem | None:
-        """Return the refusal if the actor does not hold ``permission``. Every service asks this first."""
-        if permission in self.scopes:
+    def lacks(self, permission: str, project_id: str | None = None) -> Problem | None:
+        """Return the refusal if the actor does not hold ``permission``. Every service asks this first.
+
+        With a project, what is held in that project counts too.
+        """
+        if permission in self.scopes or permission in self._held_in(project_id).scopes:
             return None
         return InsufficientScope(f"This needs the scope {permission}, which the credential does not hold.")
+
+    def lacks_everywhere(self, permission: str) -> Problem | None:
+        """Return the refusal if the actor holds ``permission`` neither in the organization nor in any project."""
+        if self.projects_with(permission) == frozenset():
+            return self.lacks(permission)
+        return None
+
+    def projects_with(self, permission: str) -> frozenset[str] | None:
+        """Return in which projects alone ``permission`` is held; ``None`` if it is held in the whole organization."""
+        if permission in self.scopes:
+            return None
+        return frozenset(project_id for project_id, held in self.in_projects.items() if permission in held.scopes)
+
+    def access_in(self, project_id: str | None) -> Access:
+        """Return what may be given to something inside a project."""
+        held = self._held_in(project_id)
+        return self.access if held is _NOTHING else together((self.access, held.access))
+
+    def _held_in(self, project_id: str | None) -> Held:
+        return _NOTHING if project_id is None else self.in_projects.get(project_id, _NOTHING)
+
+
+_NOTHING: Final = Held(frozenset(), NO_ACCESS)

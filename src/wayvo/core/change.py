@@ -4,13 +4,14 @@ from typing import Literal
 
 import msgspec
 
-ChangeKind = Literal["credential", "project", "api", "organization"]
+ChangeKind = Literal["credential", "project", "api", "organization", "member", "role"]
 
 
 class Change(msgspec.Struct, frozen=True):
     """What changed, and when (microseconds).
 
-    ``subject`` is the credential's digest in hex, or the id of the project, API or organization.
+    ``subject`` is the credential's digest in hex, or the id of the project, API, organization or role; for a member it
+    is the id of the user.
     """
 
     kind: ChangeKind

@@ -5,8 +5,8 @@ The 26 characters use RFC 4648's base32hex alphabet in lower case, whose order i
 
 from typing import Final, Literal
 
-IdKind = Literal["org", "usr", "prj", "key", "api"]
-"""What an id names: organization, user, project, API key, API."""
+IdKind = Literal["org", "usr", "prj", "key", "api", "rol", "inv", "fmt", "evt"]
+"""What an id names: organization, user, project, API key, API, role, invitation, foreign key format, audit event."""
 
 ENTROPY_BYTES: Final = 8
 """Random bytes that :func:`new_id` wants."""

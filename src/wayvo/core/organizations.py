@@ -10,11 +10,13 @@ Visibility = Literal["private", "installation"]
 
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
-    """Owns projects, has members."""
+    """Owns projects, has members. ``disabled_at``: since when it is denied everything."""
 
     id: str
     name: str
     created_at: int
+    is_operator: bool = False
+    disabled_at: int | None = None
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,9 @@ class Founded:
 async def found(database: Database, draw: Draw, digester: Digester, founding: Founding) -> Founded | None:
     """Found an empty installation; return ``None``, and change nothing, if it is founded already."""
     now = draw.clock()
-    organization = Organization(id=draw.new_id("org", now), name=founding.organization_name, created_at=now)
+    organization = Organization(
+        id=draw.new_id("org", now), name=founding.organization_name, created_at=now, is_operator=True
+    )
     owner = User(
         id=draw.new_id("usr", now),
         email=founding.owner_email.lower(),

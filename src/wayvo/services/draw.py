@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wayvo.core.actor import Actor
+from wayvo.core.audit import Happening
 from wayvo.core.credentials import format as credential_format
 from wayvo.core.credentials.format import Mode
 from wayvo.core.ids import ENTROPY_BYTES, IdKind, new_id
@@ -23,6 +25,10 @@ class Draw:
     def new_id(self, kind: IdKind, now_us: int) -> str:
         """Return a fresh id."""
         return new_id(kind, now_us, self.entropy(ENTROPY_BYTES))
+
+    def happening(self, actor: Actor, now_us: int) -> Happening:
+        """Return what is known of an audit event before the job that causes it."""
+        return Happening(self.new_id("evt", now_us), now_us, actor)
 
     def new_secret(self, mode: Mode) -> str:
         """Return a fresh API key."""

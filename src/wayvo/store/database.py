@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from wayvo.core.audit import AuditEvent
 from wayvo.core.change import Change
 
 T = TypeVar("T")
@@ -21,10 +22,15 @@ class Transaction:
 
     connection: Connection
     changes: list[Change] = field(default_factory=list)
+    events: list[AuditEvent] = field(default_factory=list)
 
     def announce(self, change: Change) -> None:
         """Tell every cache of ``change``: by an outbox row in this transaction, and by the bus after its commit."""
         self.changes.append(change)
+
+    def record(self, event: AuditEvent) -> None:
+        """Put ``event`` into the audit trail, in this transaction."""
+        self.events.append(event)
 
 
 Job = Callable[[Transaction], T]

@@ -15,7 +15,9 @@ def insert(connection: Connection, organization: Organization) -> None:
 def get(connection: Connection, organization_id: str) -> Organization | None:
     """Return an organization."""
     row = connection.execute(select(organizations).where(organizations.c.id == organization_id)).first()
-    return None if row is None else Organization(id=row.id, name=row.name, created_at=row.created_at)
+    if row is None:
+        return None
+    return Organization(**{name: getattr(row, name) for name in Organization.__struct_fields__})
 
 
 def is_empty(connection: Connection) -> bool:

@@ -1,4 +1,4 @@
-"""Version cells: one number per organization, project and API, shared by every snapshot that was read from it.
+"""Version cells: one number per organization, project, API, member and role, shared by every snapshot read from it.
 
 A change of a project with a hundred thousand keys bumps one cell, and all its snapshots are stale at once.
 """
@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-CellKind = Literal["organization", "project", "api"]
+CellKind = Literal["organization", "project", "api", "member", "role"]
 
 
 class Cell(msgspec.Struct, weakref=True):

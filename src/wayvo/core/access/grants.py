@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from wayvo.core.access.permissions import APIS_WRITE, OWN_AUDIENCE, VERIFY
+from wayvo.core.access.permissions import APIS_USE, APIS_WRITE, OWN_AUDIENCE, VERIFY
 from wayvo.core.access.scopes import EVERYTHING, covers, flatten, not_covered
 
 Access = Mapping[str, tuple[str, ...]]
@@ -29,20 +29,31 @@ def is_undeclared(pattern: str, declared: frozenset[str]) -> bool:
     return pattern not in (EVERYTHING, VERIFY) and not flatten((pattern,), declared)
 
 
+def held_on(audience: str, access: Access, *, is_owned: bool) -> tuple[str, ...]:
+    """Return the patterns that ``access`` amounts to on one audience.
+
+    Who holds ``apis:write`` decides what the organization's own APIs declare, and so holds all of them; ``apis:use``
+    holds every API that the organization can use. Wayvo's own audience is never among them.
+    """
+    named = access.get(audience, ())
+    if audience == OWN_AUDIENCE or EVERYTHING in named:
+        return named
+    ruling = (APIS_WRITE, APIS_USE) if is_owned else (APIS_USE,)
+    own = access.get(OWN_AUDIENCE, ())
+    if any(covers(pattern, permission) for pattern in own for permission in ruling):
+        return (*named, EVERYTHING)
+    return named
+
+
 def beyond(giver: Access, wanted: Access, *, owned_audiences: frozenset[str]) -> dict[str, list[str]]:
     """Return what of ``wanted`` the giver must not give, as audience to patterns; empty when all is well.
 
-    Nobody gives more than they hold. Who holds ``apis:write`` decides what the organization's own APIs declare, and so
-    holds all of them; Wayvo's own audience is never among them.
+    Nobody gives more than they hold; :func:`held_on` says what that is.
     """
-    own = giver.get(OWN_AUDIENCE, ())
-    rules_owned = any(covers(pattern, APIS_WRITE) for pattern in own)
     missing: dict[str, list[str]] = {}
     for audience, patterns in wanted.items():
         is_owned = audience in owned_audiences
-        if rules_owned and is_owned and audience != OWN_AUDIENCE:
-            continue
-        held = giver.get(audience, ())
+        held = held_on(audience, giver, is_owned=is_owned)
         lacking = not_covered(patterns, held)
         # As in effective_scopes: a wildcard is no authority to ask about the credentials of other organizations.
         if VERIFY in patterns and not {VERIFY}.intersection((*held, *lacking)) and not is_owned:

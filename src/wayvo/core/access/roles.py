@@ -1,7 +1,6 @@
 """Roles: what a member may do, in the organization or in one project, and what access they may give.
 
-A role holds access as a credential does: the patterns on Wayvo's own audience are its permissions. Under
-:data:`ANY_AUDIENCE` it holds patterns on every other API that the organization can use.
+A role holds access as a credential does: the patterns on Wayvo's own audience are its permissions.
 """
 
 from collections.abc import Iterable
@@ -9,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from wayvo.core.access.grants import ANY_AUDIENCE, Access, beyond
+from wayvo.core.access.grants import NO_ACCESS, Access, held_on
 from wayvo.core.access.permissions import OWN_AUDIENCE, VERIFY
 from wayvo.core.access.scopes import EVERYTHING, covers
 
@@ -30,81 +29,57 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
         return self.organization_id is None
 
 
-_EVERY_API: Final[Access] = {ANY_AUDIENCE: (EVERYTHING,)}
+def _built_in(name: str, description: str, *permissions: str) -> Role:
+    return Role(id=name, organization_id=None, name=name, description=description, access={OWN_AUDIENCE: permissions})
 
-OWNER: Final = Role(
-    id="owner",
-    organization_id=None,
-    name="owner",
-    description="Holds everything. An organization always has one.",
-    access={OWN_AUDIENCE: (EVERYTHING,), **_EVERY_API},
+
+OWNER: Final = _built_in("owner", "Holds everything. An organization always has one.", EVERYTHING)
+ADMIN: Final = _built_in(
+    "admin",
+    "Runs the organization: members, roles, projects, keys and APIs.",
+    "api-keys:*",
+    "apis:*",
+    "audit-events:read",
+    VERIFY,
+    "organizations:*",
+    "projects:*",
+    "roles:*",
+    "users:*",
 )
-ADMIN: Final = Role(
-    id="admin",
-    organization_id=None,
-    name="admin",
-    description="Runs the organization: members, roles, projects, keys and APIs.",
-    access={
-        OWN_AUDIENCE: (
-            "api-keys:*",
-            "apis:*",
-            "audit-events:read",
-            VERIFY,
-            "organizations:*",
-            "projects:*",
-            "roles:*",
-            "users:*",
-        ),
-        **_EVERY_API,
-    },
+DEVELOPER: Final = _built_in(
+    "developer",
+    "Makes and changes API keys, for every API that the organization can use.",
+    "api-keys:read",
+    "api-keys:write",
+    "apis:read",
+    "apis:use",
+    "organizations:read",
+    "projects:read",
+    "roles:read",
+    "users:read",
 )
-DEVELOPER: Final = Role(
-    id="developer",
-    organization_id=None,
-    name="developer",
-    description="Makes and changes API keys, and sees what they open.",
-    access={
-        OWN_AUDIENCE: (
-            "api-keys:read",
-            "api-keys:write",
-            "apis:read",
-            "organizations:read",
-            "projects:read",
-            "roles:read",
-            "users:read",
-        ),
-        **_EVERY_API,
-    },
-)
-VIEWER: Final = Role(
-    id="viewer",
-    organization_id=None,
-    name="viewer",
-    description="Sees, and changes nothing.",
-    access={
-        OWN_AUDIENCE: (
-            "api-keys:read",
-            "apis:read",
-            "organizations:read",
-            "projects:read",
-            "roles:read",
-            "users:read",
-        )
-    },
+VIEWER: Final = _built_in(
+    "viewer",
+    "Sees, and changes nothing.",
+    "api-keys:read",
+    "apis:read",
+    "organizations:read",
+    "projects:read",
+    "roles:read",
+    "users:read",
 )
 
 BUILT_IN_ROLES: Final = (OWNER, ADMIN, DEVELOPER, VIEWER)
 BUILT_IN: Final = {role.id: role for role in BUILT_IN_ROLES}
 
 
-def patterns_on(audience: str, roles: Iterable[Access]) -> tuple[str, ...]:
-    """Return the patterns that roles hold together on one audience."""
-    held: set[str] = set()
+def together(roles: Iterable[Access]) -> Access:
+    """Return the access of somebody who holds all of these roles."""
+    held: dict[str, set[str]] = {}
     for access in roles:
-        held.update(access.get(audience, ()))
-        if audience != OWN_AUDIENCE:
-            held.update(access.get(ANY_AUDIENCE, ()))
-    return tuple(sorted(held))
+        for audience, patterns in access.items():
+            held.setdefault(audience, set()).update(patterns)
+    return {audience: tuple(sorted(patterns)) for audience, patterns in sorted(held.items())}
 
 
 def meet(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
@@ -122,22 +97,19 @@ def meet(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(common))
 
 
-def within(access: Access, roles: Iterable[Access]) -> Access:
-    """Return what is left of a credential's access when its user holds ``roles``.
+def within(access: Access, role: Access, *, owned_audiences: frozenset[str]) -> Access:
+    """Return what is left of a credential's access when its user holds ``role`` (see :func:`together`) now.
 
-    A wildcard in either is no authority to ask about credentials (see :func:`~wayvo.core.access.grants.effective_scopes`):
-    :data:`VERIFY` is left where one names it and the other covers it, for the organization's own APIs to be sorted out
-    later.
+    :data:`VERIFY` by name is left only where the role has the name too: on an API of another organization a wildcard is
+    no authority to ask about credentials (see :func:`~wayvo.core.access.grants.effective_scopes`).
     """
-    held = tuple(roles)
-    left = {audience: meet(patterns, patterns_on(audience, held)) for audience, patterns in access.items()}
-    return {audience: patterns for audience, patterns in left.items() if patterns}
-
-
-def above(role: Access, giver: Access, *, owned_audiences: frozenset[str], owns_every_api: bool) -> dict[str, list[str]]:
-    """Return what of a role the giver must not give, as audience to patterns; empty when all is well.
-
-    ``owns_every_api``: the giver's organization is the operator's, to which all the APIs belong that others can use too.
-    """
-    owned = owned_audiences | {ANY_AUDIENCE} if owns_every_api else owned_audiences
-    return beyond(giver, role, owned_audiences=owned)
+    left = {}
+    for audience, patterns in access.items():
+        is_owned = audience in owned_audiences
+        held = held_on(audience, role, is_owned=is_owned)
+        common = meet(patterns, held)
+        if not is_owned and VERIFY not in held:
+            common = tuple(pattern for pattern in common if pattern != VERIFY)
+        if common:
+            left[audience] = common
+    return left or NO_ACCESS
