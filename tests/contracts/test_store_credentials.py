@@ -58,6 +58,9 @@ def test_a_credential_comes_with_everything_that_a_decision_needs(
             allowed_networks=("10.0.0.0/8",),
             expires_at=NOW + 1,
             revoked_at=NOW + 2,
+            organization_disabled=False,
+            is_operators=False,
+            user=None,
         ),
     )
     assert found.apis == {

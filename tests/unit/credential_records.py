@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from wayvo.core.access.grants import Access
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.core.credentials.format import Mode, mint
-from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, UserRecord
+from wayvo.core.decision import Code
 from wayvo.verify.cells import Cell
 from wayvo.verify.snapshot import NEVER, Holding, Opening, Owner, Snapshot
 
@@ -35,6 +36,7 @@ def record(
     mode: Mode = Mode.LIVE,
     networks: tuple[str, ...] = (),
     expires_at: int | None = None,
+    user: UserRecord | None = None,
     under: Digester = digester,
 ) -> CredentialRecord:
     """Return the stored side of a presented key."""
@@ -50,6 +52,8 @@ def record(
         allowed_networks=networks,
         expires_at=expires_at,
         revoked_at=None,
+        is_operators=organization_id == OPERATOR,
+        user=user,
     )
 
 
@@ -70,22 +74,23 @@ def snapshot(
     verifies: Collection[str] = (),
     mode: Mode = Mode.LIVE,
     expires_at: int = NEVER,
-    is_revoked: bool = False,
+    denial: Code | None = None,
 ) -> Snapshot:
     """Return a snapshot as the judge sees it."""
     return Snapshot(
         credential_id="key_1",
         mode=mode,
-        is_revoked=is_revoked,
+        denial=denial,
         expires_at=expires_at,
         networks=None,
-        owner=Owner(Cell(OPERATOR), 0, Cell("prj_1"), 0, is_archived=False, head=b""),
+        owner=Owner(Cell(OPERATOR), 0, Cell("prj_1"), 0, head=b""),
         holding=Holding(
             access=openings,
             openings={
                 audience: Opening(frozenset(scopes), tuple(sorted(scopes)), b"")
                 for audience, scopes in openings.items()
             },
+            audiences=frozenset(openings),
             verifies=frozenset(verifies),
             readings=(),
         ),

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tests.unit.credential_records import HeldBack, Stored, credential, digester, record, retired_digester
 from wayvo.core.change import Change
 from wayvo.core.credentials.digest import Digester
+from wayvo.core.decision import Code
 from wayvo.verify.cache import ABSENT, Cache, Known
 from wayvo.verify.cells import Cells
 from wayvo.verify.filler import MAX_BATCH, Filler
@@ -39,7 +40,7 @@ class Part:
 
 def is_revoked(known: Known | None) -> bool:
     assert isinstance(known, Snapshot)
-    return known.is_revoked
+    return known.denial is Code.REVOKED
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -19,7 +19,8 @@ NOW = 1_000_000
 WANTED = Question(A, ("invoices:read",), Mode.LIVE, "192.0.2.1")
 
 FAULTS: dict[Code, dict[str, object]] = {
-    Code.REVOKED: {"is_revoked": True},
+    Code.REVOKED: {"denial": Code.REVOKED},
+    Code.ORGANIZATION_DISABLED: {"denial": Code.ORGANIZATION_DISABLED},
     Code.EXPIRED: {"expires_at": NOW},
     Code.WRONG_MODE: {"mode": Mode.TEST},
     Code.WRONG_AUDIENCE: {"holding": snapshot({B: ("invoices:read",)}).holding},

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from tests.unit.credential_records import CUSTOMER, INVOICES, OPERATOR, api, credential, record
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
+from wayvo.core.decision import Code
 from wayvo.core.operations import ApiOperation
 from wayvo.verify.cells import Cells
 from wayvo.verify.snapshot import NEVER, Compiler, Snapshot
@@ -66,9 +67,9 @@ def test_an_audience_without_an_api_opens_nothing() -> None:
 
 
 def test_an_archived_project_ends_its_keys_like_a_revocation() -> None:
-    assert compiled(replace(KEY, project_archived=True)).is_revoked
-    assert compiled(replace(KEY, revoked_at=0)).is_revoked
-    assert not compiled(KEY).is_revoked
+    assert compiled(replace(KEY, project_archived=True)).denial is Code.REVOKED
+    assert compiled(replace(KEY, revoked_at=0)).denial is Code.REVOKED
+    assert compiled(KEY).denial is None
 
 
 def test_no_expiry_is_never() -> None:
@@ -128,7 +129,7 @@ def test_what_an_earlier_state_compiled_to_is_not_used_for_a_later_one() -> None
     archived = compiled(replace(KEY, project_archived=True), compiler=compiler)
     assert kept.holding.openings[INVOICES].scopes == {"invoices:read"}
     assert later.holding.openings[INVOICES].scopes == frozenset()
-    assert (kept.owner.is_archived, archived.owner.is_archived) == (False, True)
+    assert (kept.denial, archived.denial) == (None, Code.REVOKED)
 
 
 @pytest.mark.parametrize(

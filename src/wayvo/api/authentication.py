@@ -1,12 +1,14 @@
 """Who calls the management API: the same judge as everywhere, asked about Wayvo's own audience."""
 
+from typing import cast
+
 from litestar.connection import ASGIConnection
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.types import ASGIApp
 
 from wayvo.api.refusals import Refused
 from wayvo.core.access.permissions import OWN_AUDIENCE
-from wayvo.core.actor import Actor, Principal
+from wayvo.core.actor import NOWHERE, Actor, Origin
 from wayvo.core.credentials.bearer import bearer
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
@@ -14,6 +16,7 @@ from wayvo.core.errors import Problem
 from wayvo.core.header_fields import fields_of
 from wayvo.core.networks import Networks, client_address
 from wayvo.core.problem_json import DENIALS
+from wayvo.edge.asgi import Scope, request_id_of
 from wayvo.verify.handler import Verifier
 from wayvo.verify.judge import Question
 from wayvo.verify.snapshot import Snapshot
@@ -40,16 +43,20 @@ class Authentication(AbstractAuthenticationMiddleware):
         decision = await self._verifier.ask(presented, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
         if decision.code is not Code.VALID or decision.snapshot is None:
             raise Refused(DENIALS[decision.code])
-        actor = _actor(decision.snapshot)
+        origin = Origin(address, request_id_of(cast("Scope", connection.scope)))
+        actor = _actor(decision.snapshot, origin)
         return AuthenticationResult(user=actor, auth=actor)
 
 
-def _actor(snapshot: Snapshot) -> Actor:
+def _actor(snapshot: Snapshot, origin: Origin) -> Actor:
+    owner, holding = snapshot.owner, snapshot.holding
     return Actor(
-        principal=Principal("service_account", snapshot.owner.project_id),
+        principal=owner.principal,
         credential_id=snapshot.credential_id,
-        organization_id=snapshot.owner.organization_id,
-        project_id=snapshot.owner.project_id,
-        scopes=snapshot.holding.openings[OWN_AUDIENCE].scopes,
-        access=snapshot.holding.access,
+        organization_id=owner.organization_id,
+        project_id=owner.project_id,
+        scopes=holding.openings[OWN_AUDIENCE].scopes,
+        access=holding.access,
+        in_projects=NOWHERE if holding.in_project is None else {owner.project_id: holding.in_project},
+        origin=origin,
     )

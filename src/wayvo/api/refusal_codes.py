@@ -10,6 +10,7 @@ _GUARDED: Final = (
     "malformed",
     "unknown",
     "revoked",
+    "organization_disabled",
     "expired",
     "wrong_mode",
     "wrong_audience",

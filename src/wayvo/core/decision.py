@@ -10,6 +10,7 @@ class Code(StrEnum):
     MALFORMED = "malformed"
     UNKNOWN = "unknown"
     REVOKED = "revoked"
+    ORGANIZATION_DISABLED = "organization_disabled"
     EXPIRED = "expired"
     WRONG_MODE = "wrong_mode"
     WRONG_AUDIENCE = "wrong_audience"

@@ -46,6 +46,10 @@ class RevokedCredential(Problem):
     code, status, title = Code.REVOKED, 401, "The credential was revoked"
 
 
+class OrganizationDisabled(Problem):
+    code, status, title = Code.ORGANIZATION_DISABLED, 401, "The credential's organization is disabled"
+
+
 class ExpiredCredential(Problem):
     code, status, title = Code.EXPIRED, 401, "The credential has expired"
 
@@ -155,6 +159,7 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     MalformedCredential,
     UnknownCredential,
     RevokedCredential,
+    OrganizationDisabled,
     ExpiredCredential,
     WrongMode,
     WrongAudience,

@@ -12,6 +12,7 @@ from wayvo.core.errors import (
     MalformedCredential,
     MissingCredential,
     NetworkDenied,
+    OrganizationDisabled,
     Problem,
     RevokedCredential,
     Unavailable,
@@ -29,7 +30,10 @@ DENIALS: Final[dict[Code, Problem]] = {
         "It has not the form of a credential of this installation: look for a slip in copying."
     ),
     Code.UNKNOWN: UnknownCredential("No such credential exists here."),
-    Code.REVOKED: RevokedCredential("It was revoked, or its project archived; that is for good."),
+    Code.REVOKED: RevokedCredential(
+        "It was revoked, its project was archived, or whom it spoke for has left; that is for good."
+    ),
+    Code.ORGANIZATION_DISABLED: OrganizationDisabled("All its credentials are refused until the operator enables it."),
     Code.EXPIRED: ExpiredCredential("Its time is over, or its rotation's overlap is."),
     Code.WRONG_MODE: WrongMode("A test credential was sent where a live one is wanted, or the other way round."),
     Code.WRONG_AUDIENCE: WrongAudience("It holds no access to this API."),

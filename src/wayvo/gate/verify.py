@@ -26,7 +26,7 @@ from wayvo.gate.query import parse_query, refuse_parameter
 from wayvo.gate.wire import JSON, Answer, Problems, Request
 from wayvo.verify.handler import Loaded, Missing, Verifier
 from wayvo.verify.judge import Decision, Question
-from wayvo.verify.snapshot import NEVER, Snapshot
+from wayvo.verify.snapshot import NEVER
 
 MAX_BODY_BYTES: Final = 16_384
 MAX_SCOPES: Final = 50
@@ -135,7 +135,7 @@ def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
     return VerifyAnswer(
         valid=verdict.code is Code.VALID,
         code=verdict.code,
-        principal=_principal(snapshot),
+        principal=snapshot.owner.principal,
         organization_id=snapshot.owner.organization_id,
         project_id=snapshot.owner.project_id,
         credential_id=snapshot.credential_id,
@@ -143,10 +143,6 @@ def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
         scopes=() if opening is None else opening.sorted_scopes,
         expires_at=None if snapshot.expires_at == NEVER else to_datetime(snapshot.expires_at),
     )
-
-
-def _principal(snapshot: Snapshot) -> Principal:
-    return Principal("service_account", snapshot.owner.project_id)
 
 
 def _refusal(code: Code) -> Problem:

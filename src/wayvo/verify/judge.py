@@ -41,8 +41,8 @@ def judge(known: Known, question: Question, now_us: int) -> Decision:
     """Decide. The first thing that is wrong gives the code."""
     if known is ABSENT:
         return UNKNOWN
-    if known.is_revoked:
-        return Decision(Code.REVOKED, known)
+    if known.denial is not None:
+        return Decision(known.denial, known)
     if known.expires_at <= now_us:
         return Decision(Code.EXPIRED, known)
     if known.mode is not question.mode:
@@ -68,6 +68,6 @@ def judge_for(verifier: Snapshot, known: Known, question: Question, now_us: int)
     Authority comes from the audiences that the verifier may ask about: a credential for none of them is ``unknown``,
     whatever else it is.
     """
-    if known is ABSENT or known.holding.openings.keys().isdisjoint(verifier.holding.verifies):
+    if known is ABSENT or known.holding.audiences.isdisjoint(verifier.holding.verifies):
         return UNKNOWN
     return judge(known, question, now_us)

@@ -100,15 +100,15 @@ def meet(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
 def within(access: Access, role: Access, *, owned_audiences: frozenset[str]) -> Access:
     """Return what is left of a credential's access when its user holds ``role`` (see :func:`together`) now.
 
-    :data:`VERIFY` by name is left only where the role has the name too: on an API of another organization a wildcard is
-    no authority to ask about credentials (see :func:`~wayvo.core.access.grants.effective_scopes`).
+    On an API of another organization :data:`VERIFY` is left only where both have it by its name: a wildcard is no
+    authority to ask about credentials there (see :func:`~wayvo.core.access.grants.effective_scopes`).
     """
     left = {}
     for audience, patterns in access.items():
         is_owned = audience in owned_audiences
         held = held_on(audience, role, is_owned=is_owned)
         common = meet(patterns, held)
-        if not is_owned and VERIFY not in held:
+        if not is_owned and not (VERIFY in patterns and VERIFY in held):
             common = tuple(pattern for pattern in common if pattern != VERIFY)
         if common:
             left[audience] = common

@@ -1,4 +1,4 @@
-"""What the store tells verification of a credential and of the APIs it names."""
+"""What the store tells verification of a credential, of the APIs it names, and of the user it is bound to."""
 
 import msgspec
 
@@ -7,8 +7,22 @@ from wayvo.core.credentials.format import Mode
 from wayvo.core.operations import ApiOperation
 
 
+class UserRecord(msgspec.Struct, frozen=True):
+    """The user that a credential is bound to, with the names of the roles held now.
+
+    ``role`` is the organization's, ``None`` for who is no member; ``project_role`` the one in the credential's project.
+    """
+
+    id: str
+    role: str | None = None
+    project_role: str | None = None
+
+
 class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored credential as it is now. Instants are microseconds; ``project_archived`` ends it like a revocation."""
+    """A stored credential as it is now. Instants are microseconds; ``project_archived`` ends it like a revocation.
+
+    Without ``user`` it speaks for its project's service account.
+    """
 
     digest: bytes
     id: str
@@ -20,6 +34,9 @@ class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
     allowed_networks: tuple[str, ...]
     expires_at: int | None
     revoked_at: int | None
+    organization_disabled: bool = False
+    is_operators: bool = False
+    user: UserRecord | None = None
 
 
 class ApiRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +51,11 @@ class ApiRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CredentialRecords(msgspec.Struct, frozen=True):
-    """One consistent reading: the credentials found, and the APIs that any of them names, by audience."""
+    """One consistent reading: the credentials found, and what any of them names.
+
+    ``apis`` are by audience; ``roles`` are what the custom roles among the users' allow, by id.
+    """
 
     credentials: tuple[CredentialRecord, ...]
     apis: dict[str, ApiRecord]
+    roles: dict[str, Access] = {}
