@@ -81,6 +81,7 @@ def test_a_key_is_made_with_every_field_and_shown_the_same_from_then_on(
         "description": "Runs in\nthe EU cluster.",
         "mode": "test",
         "status": "active",
+        "user_id": None,
         "principal": {"type": "service_account", "id": project["id"]},
         "access": {orders: ["orders:read", "orders:write"], OWN_AUDIENCE: ["projects:*", "users:read"]},
         "scopes": ["projects:*", "users:read"],

@@ -9,6 +9,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.harness.membership import Membership
+from tests.harness.neighbour import move_in
 from tests.harness.server import Client, RunningServer
 from wayvo.core.errors import PROBLEM_BY_CODE
 from wayvo.installation import Installation
@@ -47,6 +49,8 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
     archived = client.post("/v1/projects", json={"name": "n"}).json()["id"]
     client.post(f"/v1/projects/{archived}/archive")
     built_in = client.get("/v1/apis").json()["data"][0]["id"]
+    neighbour = move_in(server)
+    Membership(server, neighbour.organization_id).disable()
     once = {"Idempotency-Key": "k"}
     doing: dict[str, Any] = {
         "audience": "urn:example:operations",
@@ -60,6 +64,7 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
         "malformed": whoami("nonsense"),
         "unknown": whoami(unknown),
         "revoked": whoami(revoked["api_key"]),
+        "organization_disabled": whoami(neighbour.secret),
         "expired": whoami(expired["api_key"]),
         "wrong_mode": as_key(mode="test", scopes=own).get("/v1/whoami"),
         "wrong_audience": as_key().get("/v1/whoami"),

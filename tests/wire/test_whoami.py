@@ -19,8 +19,10 @@ def test_a_key_learns_whom_it_speaks_for_and_what_it_holds(shared_server: Runnin
         "principal": {"type": "service_account", "id": founded.project.id},
         "organization": {"id": founded.organization.id, "name": "Acme"},
         "project": {"id": founded.project.id, "name": "Default"},
+        "user": None,
         "access": {"urn:wayvo:management": ["*"]},
         "scopes": ["*"],
+        "in_project": None,
     }
 
 

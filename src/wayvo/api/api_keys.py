@@ -52,7 +52,8 @@ class ApiKeysController(Controller):
         """Make a key that holds nothing but what is named. Its secret is in this answer and nowhere else.
 
         Nobody gives more than they hold: what is named in `access` and `scopes` the calling credential must hold too.
-        Needs `api-keys:write`.
+        So must the user whom `user_id` names, if any; binding a key to somebody else than oneself needs `users:write`.
+        Needs `api-keys:write`, in the organization or in the key's project.
         """
         show: Callable[[Issued], IssuedApiKeyView] = lambda issued: issued_view(issued, services.clock())  # noqa: E731
         once = await read_once(request, idempotency_key, show, without=_SHOWN_ONCE)
@@ -60,12 +61,15 @@ class ApiKeysController(Controller):
         return answer_creation(result, show)
 
     @get(summary="List API keys", operation_id="listApiKeys")
-    async def list(
+    async def list(  # noqa: PLR0913 - a filter each
         self,
         request: StrictRequest,
         services: NamedDependency[Services],
         *,
         project_id: Annotated[str | None, QueryParameter(max_length=64, description="Only this project's.")] = None,
+        user_id: Annotated[
+            str | None, QueryParameter(max_length=64, description="Only those bound to this user.")
+        ] = None,
         mode: Annotated[Mode | None, QueryParameter(description="Only this mode's.")] = None,
         status: Annotated[Status | None, QueryParameter(description="Only those that are this now.")] = None,
         text: Annotated[
@@ -87,9 +91,13 @@ class ApiKeysController(Controller):
         limit: Limit = DEFAULT_PAGE,
         cursor: Cursor = None,
     ) -> List[ApiKeyView]:
-        """List the organization's keys, the newest first unless a filter says otherwise. Needs `api-keys:read`."""
+        """List the organization's keys, the newest first unless a filter says otherwise.
+
+        Needs `api-keys:read`; who holds it in single projects alone sees the keys of those.
+        """
         wanted = ApiKeyFilter(
             project_id=project_id,
+            user_id=user_id,
             mode=mode,
             status=status,
             text=text,
@@ -116,7 +124,10 @@ class ApiKeysController(Controller):
         api_key_id: FromPath[str],
         data: JSONBody[ChangeApiKeyBody],
     ) -> ApiKeyView:
-        """Change a key that works; in force before this answer is sent. Needs `api-keys:write`."""
+        """Change a key that works; in force before this answer is sent.
+
+        Needs `api-keys:write`, and `users:write` for a key that is bound to somebody else.
+        """
         key = unwrap(await services.api_keys.change(request.auth, api_key_id, unwrap(data.to_command())))
         return view(key, services.clock())
 
@@ -137,7 +148,8 @@ class ApiKeysController(Controller):
         """Make a successor with the same rights. Both keys work until the overlap ends, and the old one with it.
 
         The answer holds the new secret, and says when and from where the old key was last used. The calling credential
-        must hold what the key holds. Needs `api-keys:write`.
+        must hold what the key holds, and so must the user whom the key is bound to, if any; the successor is bound to
+        the same. Needs `api-keys:write`, and `users:write` for a key that is bound to somebody else.
         """
         show: Callable[[Rotated], RotatedApiKeyView] = lambda rotated: rotated_view(rotated, services.clock())  # noqa: E731
         once = await read_once(request, idempotency_key, show, without=_SHOWN_ONCE)

@@ -62,6 +62,10 @@ def create_key(  # noqa: PLR0913 - an option each
     project: Annotated[
         str | None, typer.Option("--project", metavar="ID", help="The project it belongs to. Default: your key's own.")
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", metavar="ID", help="The member it speaks for. Default: the project's service account."),
+    ] = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="Whether it is for real. Default: live.")] = None,
     scopes: ScopeNames = None,
     access: Accesses = None,
@@ -83,6 +87,7 @@ def create_key(  # noqa: PLR0913 - an option each
         name=name,
         description=description or "",
         project_id=project,
+        user_id=user,
         mode=mode,
         access=read_access(access) if access else None,
         scopes=own_scopes or None,
@@ -100,10 +105,11 @@ def create_key(  # noqa: PLR0913 - an option each
 
 
 @app.command("list")
-def list_keys(
+def list_keys(  # noqa: PLR0913 - an option each
     ctx: typer.Context,
     *,
     project: Annotated[str | None, typer.Option("--project", metavar="ID", help="Keys of this project.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Keys that speak for this member.")] = None,
     mode: Annotated[Mode | None, typer.Option("--mode", help="Keys of this mode.")] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Keys that are this now.")] = None,
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="Keys with this in their text.")] = None,
@@ -132,6 +138,7 @@ def list_keys(
     """List keys, the filters combined."""
     listing = calls.list_api_keys(
         project_id=project,
+        user_id=user,
         mode=mode,
         status=status,
         text=text,

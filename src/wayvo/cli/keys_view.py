@@ -49,6 +49,7 @@ def print_key(answer: Answered[ApiKey], present: datetime, *, as_json: bool) -> 
             ("Begins with", f"{key.prefix}_" if key.prefix else ""),
             ("Ends in", f"…{key.last_four}"),
             ("Project", key.project_id),
+            ("Speaks for", f"{key.principal.type} {key.principal.id}" if key.principal is not None else ""),
             *access_rows(key.access),
             ("Networks", " ".join(key.allowed_networks) or "everywhere"),
             ("Metadata", " ".join(f"{name}={value}" for name, value in key.metadata.items())),

@@ -8,6 +8,7 @@ from wayvo.cli.output import print_json, print_record
 from wayvo.cli.session import connect
 from wayvo.cli.times import exact, now, relative
 from wayvo.client import calls
+from wayvo.client.models import BoundUser, WhoAmI
 
 app = typer.Typer()
 
@@ -31,6 +32,16 @@ def whoami(ctx: typer.Context, *, as_json: AsJson = False) -> None:
             ("Speaks for", f"{caller.principal.type} {caller.principal.id}"),
             ("Organization", f"{caller.organization.name} ({caller.organization.id})"),
             ("Project", "" if caller.project is None else f"{caller.project.name} ({caller.project.id})"),
+            ("User", "" if caller.user is None else f"{caller.user.email}, {_roles(caller.user)}"),
             *access_rows(caller.access),
+            *((f"{name} in the project", text) for name, text in _in_project(caller)),
         ]
     )
+
+
+def _roles(user: BoundUser) -> str:
+    return user.role if user.project_role is None else f"{user.role}, in the project {user.project_role}"
+
+
+def _in_project(caller: WhoAmI) -> list[tuple[str, str]]:
+    return [] if caller.in_project is None else access_rows(caller.in_project.access)

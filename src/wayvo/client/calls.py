@@ -42,6 +42,7 @@ def create_api_key(key: NewApiKey, *, idempotency_key: str | None = None) -> Cal
 def list_api_keys(
     *,
     project_id: str | None = None,
+    user_id: str | None = None,
     mode: str | None = None,
     status: str | None = None,
     text: str | None = None,
@@ -51,6 +52,7 @@ def list_api_keys(
     """List keys; what is ``None`` doesn't filter."""
     filters = {
         "project_id": None if project_id is None else _id("prj", project_id),
+        "user_id": None if user_id is None else _id("usr", user_id),
         "mode": mode,
         "status": status,
         "text": None if text is None else refuse_secret(text),

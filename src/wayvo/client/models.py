@@ -45,6 +45,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     last_used_network: str | None = None
     predecessor_id: str | None = None
     successor_id: str | None = None
+    user_id: str | None = None
 
 
 class Predecessor(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +142,23 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
+class BoundUser(msgspec.Struct, frozen=True, kw_only=True):
+    """The user that a credential is bound to, with the roles held now."""
+
+    id: str
+    email: str
+    role: str
+    name: str = ""
+    project_role: str | None = None
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held inside one project."""
+
+    access: Mapping[str, tuple[str, ...]] = {}
+    scopes: tuple[str, ...] = ()
+
+
 class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     """Who the caller is, to the server."""
 
@@ -148,6 +166,8 @@ class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     organization: Named
     project: Named | None = None
+    user: BoundUser | None = None
+    in_project: Held | None = None
     access: Mapping[str, tuple[str, ...]] = {}
     scopes: tuple[str, ...] = ()
 
@@ -161,6 +181,7 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     description: str = ""
     project_id: str | None = None
+    user_id: str | None = None
     mode: Mode | None = None
     access: Mapping[str, tuple[str, ...]] | None = None
     scopes: tuple[str, ...] | None = None

@@ -17,6 +17,11 @@ class Principal(msgspec.Struct, frozen=True):
     id: str
 
 
+def principal_of(project_id: str, user_id: str | None) -> Principal:
+    """Return whom a key speaks for: the user it is bound to, else its project's service account."""
+    return Principal("service_account", project_id) if user_id is None else Principal("user", user_id)
+
+
 class Origin(msgspec.Struct, frozen=True):
     """Where a request came from, for the audit trail: the client's address, and the request's id."""
 
@@ -72,9 +77,16 @@ class Actor(msgspec.Struct, frozen=True):
         return frozenset(project_id for project_id, held in self.in_projects.items() if permission in held.scopes)
 
     def access_in(self, project_id: str | None) -> Access:
-        """Return what may be given to something inside a project."""
+        """Return what is held inside a project.
+
+        What of it is held there alone may be given only to what counts there alone.
+        """
         held = self._held_in(project_id)
         return self.access if held is _NOTHING else together((self.access, held.access))
+
+    def is_user(self, user_id: str | None) -> bool:
+        """Say whether the actor is this user."""
+        return user_id is not None and self.principal == Principal("user", user_id)
 
     def _held_in(self, project_id: str | None) -> Held:
         return _NOTHING if project_id is None else self.in_projects.get(project_id, _NOTHING)

@@ -1,16 +1,25 @@
 """Is this access well-formed, does it name what exists, and may this actor give it?"""
 
 from collections.abc import Collection
+from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from wayvo.core.access.grants import Access, added, beyond, is_undeclared
-from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.access.permissions import OWN_AUDIENCE, CredentialKind, holdable
 from wayvo.core.access.scopes import is_pattern
+from wayvo.core.access.standing import Standing
 from wayvo.core.actor import Actor
 from wayvo.core.errors import AccessNotHeld, FieldError, InvalidField, Problem, invalid
+from wayvo.core.organizations import Api
 from wayvo.core.strict_json import shown_audience
 from wayvo.store import apis
+
+_HOLDABLE: Final = {
+    is_operators: frozenset[str]().union(*(holdable(kind, is_operators=is_operators) for kind in CredentialKind))
+    for is_operators in (False, True)
+}
 
 
 def merge_scopes(access: Access | None, scopes: Collection[str] | None) -> Access | InvalidField:
@@ -25,7 +34,17 @@ def merge_scopes(access: Access | None, scopes: Collection[str] | None) -> Acces
     return {audience: tuple(sorted(set(patterns))) for audience, patterns in sorted(wanted.items()) if patterns}
 
 
-def refuse_access(connection: Connection, actor: Actor, before: Access, wanted: Access) -> Problem | None:
+class Place(msgspec.Struct, frozen=True):
+    """Where a credential is, that is given something: its project, and the user whom it is bound to, if any."""
+
+    project_id: str
+    user_id: str | None = None
+    standing: Standing | None = None
+
+
+def refuse_access(
+    connection: Connection, actor: Actor, before: Access, wanted: Access, place: Place | None = None
+) -> Problem | None:
     """Return why the actor can't make a credential that held ``before`` hold ``wanted``, ``None`` if they can."""
     visible = apis.by_audience(connection, actor.organization_id, wanted.keys())
     faults: list[FieldError] = []
@@ -40,21 +59,51 @@ def refuse_access(connection: Connection, actor: Actor, before: Access, wanted: 
         for pattern in fresh:
             if not is_pattern(pattern):
                 faults.append(FieldError(field, "a scope is noun:verb, noun:* or *, in lower case"))
-            elif api is not None and is_undeclared(pattern, api.declared()):
+            elif api is not None and is_undeclared(pattern, _declared(api, actor)):
                 faults.append(FieldError(field, f"the API declares no scope {pattern}"))
     if faults:
         return InvalidField("; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5]), tuple(faults))
-    return refuse_giving(connection, actor, added(before, wanted))
+    return refuse_giving(connection, actor, added(before, wanted), place)
 
 
-def refuse_giving(connection: Connection, actor: Actor, wanted: Access) -> AccessNotHeld | None:
-    """Return the refusal if ``wanted`` is more than the actor holds."""
+def refuse_giving(
+    connection: Connection, actor: Actor, wanted: Access, place: Place | None = None
+) -> AccessNotHeld | None:
+    """Return the refusal if ``wanted`` is more than the actor holds, or than the user holds whom it is for."""
     if not wanted:
         return None
     visible = apis.by_audience(connection, actor.organization_id, wanted.keys())
     owned = frozenset(api.audience for api in visible.values() if api.organization_id == actor.organization_id)
-    missing = beyond(actor.access, wanted, owned_audiences=owned)
-    if not missing:
+    if missing := _not_held(actor, wanted, place, owned):
+        return AccessNotHeld(f"The credential you call with does not hold {_named(missing)}.")
+    if place is None or place.standing is None:
         return None
-    named = "; ".join(f"{' '.join(patterns)} on {audience}" for audience, patterns in missing.items())
-    return AccessNotHeld(f"The credential you call with does not hold {named}.")
+    if missing := beyond(place.standing.in_all(), wanted, owned_audiences=owned):
+        return AccessNotHeld(f"The user whom the key is bound to does not hold {_named(missing)}.")
+    return None
+
+
+def _not_held(actor: Actor, wanted: Access, place: Place | None, owned: frozenset[str]) -> dict[str, list[str]]:
+    """Return what of ``wanted`` the actor does not hold.
+
+    Permissions of a service account, or of somebody else, count in the whole organization: what is held in one project
+    alone can't be given to them. A key of the actor's own user has them in that project alone, as the actor does.
+    """
+    if place is None:
+        return beyond(actor.access, wanted, owned_audiences=owned)
+    inside = actor.access_in(place.project_id)
+    own = {audience: patterns for audience, patterns in wanted.items() if audience == OWN_AUDIENCE}
+    others = {audience: patterns for audience, patterns in wanted.items() if audience != OWN_AUDIENCE}
+    giver = inside if actor.is_user(place.user_id) else actor.access
+    return beyond(inside, others, owned_audiences=owned) | beyond(giver, own, owned_audiences=owned)
+
+
+def _declared(api: Api, actor: Actor) -> frozenset[str]:
+    """Return what an API declares to the actor's organization: some permissions are the operator's alone."""
+    if api.audience != OWN_AUDIENCE:
+        return api.declared()
+    return api.declared() & _HOLDABLE[api.organization_id == actor.organization_id]
+
+
+def _named(missing: dict[str, list[str]]) -> str:
+    return "; ".join(f"{' '.join(patterns)} on {audience}" for audience, patterns in missing.items())

@@ -13,9 +13,10 @@ from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, rotate
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
-from wayvo.core.errors import AlreadyRotated, InvalidField, NotFound, Problem, ProjectArchived, invalid
+from wayvo.core.errors import AlreadyRotated, InvalidField, Problem, ProjectArchived, invalid
 from wayvo.core.networks import parse_network
 from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
+from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
 from wayvo.services.once import Once, Repeated, find_earlier, keep
@@ -33,11 +34,15 @@ class LastUses(Protocol):
 
 
 class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key to make. ``project_id`` ``None``: the actor's own project."""
+    """A key to make. ``project_id`` ``None``: the actor's own project.
+
+    ``user_id`` ``None``: it speaks for the project's service account, whoever makes it.
+    """
 
     name: str
     description: str = ""
     project_id: str | None = None
+    user_id: str | None = None
     mode: Mode = Mode.LIVE
     access: Access | None = None
     scopes: tuple[str, ...] | None = None
@@ -84,7 +89,8 @@ class ApiKeys:
 
     async def create(self, actor: Actor, command: CreateApiKey, once: Once | None) -> Issued | Repeated | Problem:
         """Make a key that holds nothing but what was named."""
-        if problem := actor.lacks(API_KEYS_WRITE):
+        project_id = actor.project_id if command.project_id is None else command.project_id
+        if problem := actor.lacks(API_KEYS_WRITE, project_id) or refuse_user(actor, command.user_id):
             return problem
         now = self._draw.clock()
         access = merge_scopes(command.access, command.scopes)
@@ -98,7 +104,7 @@ class ApiKeys:
             ApiKey(
                 id=self._draw.new_id("key", now),
                 organization_id=actor.organization_id,
-                project_id=actor.project_id if command.project_id is None else command.project_id,
+                project_id=project_id,
                 name=command.name,
                 description=command.description,
                 mode=command.mode,
@@ -110,6 +116,7 @@ class ApiKeys:
                 created_at=now,
                 created_by=actor.credential_id,
                 expires_at=command.expires_at,
+                user_id=command.user_id,
             ),
             secret,
         )
@@ -127,7 +134,10 @@ class ApiKeys:
                 return invalid("project_id", "is not a project of this organization")
             if project.archived_at is not None:
                 return ProjectArchived("An archived project gets no new keys.")
-            if problem := refuse_access(connection, actor, {}, access):
+            place = place_of_new(connection, issued.key)
+            if isinstance(place, Problem):
+                return place
+            if problem := refuse_access(connection, actor, {}, access, place):
                 return problem
             if earlier := keep(connection, actor, once, issued, now):
                 return earlier
@@ -139,23 +149,26 @@ class ApiKeys:
 
     async def get(self, actor: Actor, key_id: str) -> ApiKey | Problem:
         """Return one key."""
-        if problem := actor.lacks(API_KEYS_READ):
+        if problem := actor.lacks_everywhere(API_KEYS_READ):
             return problem
         key = await self._database.read(lambda connection: api_keys.get(connection, actor.organization_id, key_id))
-        return _no_such_key() if key is None else self._with_last_use(key)
+        found = permitted(actor, key, API_KEYS_READ)
+        return found if isinstance(found, Problem) else self._with_last_use(found)
 
     async def list(self, actor: Actor, wanted: ApiKeyFilter, paging: Paging) -> Listing[ApiKey] | Problem:
-        """Return a page of the keys that ``wanted`` describes."""
-        if problem := actor.lacks(API_KEYS_READ):
+        """Return a page of the keys that ``wanted`` describes, of those that the actor may see."""
+        if problem := actor.lacks_everywhere(API_KEYS_READ):
             return problem
+        projects_seen = actor.projects_with(API_KEYS_READ)
+        seen = wanted if projects_seen is None else replace(wanted, seen_in=tuple(sorted(projects_seen)))
         now = self._draw.clock()
         listing = await self._lister.page(
             actor,
             paging,
             "api-keys",
-            wanted,
+            seen,
             lambda connection, after, limit: api_keys.page(
-                connection, actor.organization_id, wanted, now_us=now, after=after, limit=limit
+                connection, actor.organization_id, seen, now_us=now, after=after, limit=limit
             ),
         )
         if isinstance(listing, Problem):
@@ -163,21 +176,24 @@ class ApiKeys:
         return Listing(tuple(self._with_last_use(key) for key in listing.rows), listing.next_cursor)
 
     async def change(self, actor: Actor, key_id: str, command: ChangeApiKey) -> ApiKey | Problem:
-        """Change a key that works. What is added to its access the actor must hold."""
-        if problem := actor.lacks(API_KEYS_WRITE):
+        """Change a key that works. What is added to its access the actor must hold, and the user it is bound to."""
+        if problem := actor.lacks_everywhere(API_KEYS_WRITE):
             return problem
         now = self._draw.clock()
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
-            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
-            if key is None:
-                return _no_such_key()
+            key = permitted_secret(actor, api_keys.get_for_update(connection, actor.organization_id, key_id))
+            if isinstance(key, Problem):
+                return key
             changed = ended(key, now) or _changed(key, command, now)
             if isinstance(changed, Problem):
                 return changed
+            place = place_of(connection, key)
+            if isinstance(place, Problem):
+                return place
             if changed.access != key.access and (
-                problem := refuse_access(connection, actor, key.access, changed.access)
+                problem := refuse_access(connection, actor, key.access, changed.access, place)
             ):
                 return problem
             api_keys.update(connection, key, changed)
@@ -194,7 +210,7 @@ class ApiKeys:
 
         Who rotates gets to know a secret with all of the key's rights, and so must hold them.
         """
-        if problem := actor.lacks(API_KEYS_WRITE):
+        if problem := actor.lacks_everywhere(API_KEYS_WRITE):
             return problem
         now = self._draw.clock()
         successor_id = self._draw.new_id("key", now)
@@ -202,19 +218,22 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> Rotated | Repeated | Problem:
             connection = transaction.connection
-            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
+            key = permitted_secret(actor, api_keys.get_for_update(connection, actor.organization_id, key_id))
             # Not before the lock: a duplicate that waited there has to see what the first has done.
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
-            if key is None:
-                return _no_such_key()
+            if isinstance(key, Problem):
+                return key
             project = projects.get_to_add_to(connection, actor.organization_id, key.project_id)
             if project is None or project.archived_at is not None:
                 return ProjectArchived("The keys of an archived project have ended.")
             rotation = rotate(key, now, command.overlap_seconds, command.expires_at)
             if isinstance(rotation, Problem):
                 return rotation
-            if problem := refuse_giving(connection, actor, key.access):
+            place = place_of(connection, key)
+            if isinstance(place, Problem):
+                return place
+            if problem := refuse_giving(connection, actor, key.access, place):
                 return problem
             secret = secrets[key.mode]
             successor = replace(
@@ -244,15 +263,15 @@ class ApiKeys:
 
     async def revoke(self, actor: Actor, key_id: str, reason: str | None) -> ApiKey | Problem:
         """End a key at once and for good; a second time changes nothing."""
-        if problem := actor.lacks(API_KEYS_WRITE):
+        if problem := actor.lacks_everywhere(API_KEYS_WRITE):
             return problem
         now = self._draw.clock()
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
-            key = api_keys.get_for_update(connection, actor.organization_id, key_id)
-            if key is None:
-                return _no_such_key()
+            key = permitted(actor, api_keys.get_for_update(connection, actor.organization_id, key_id), API_KEYS_WRITE)
+            if isinstance(key, Problem):
+                return key
             if key.revoked_at is not None:
                 return key
             revoked = replace(key, revoked_at=now, revocation_reason=reason)
@@ -268,10 +287,6 @@ class ApiKeys:
         if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
             return key
         return replace(key, last_used_at=use[0], last_used_network=use[1])
-
-
-def _no_such_key() -> NotFound:
-    return NotFound("There is no such API key in this organization.")
 
 
 def _canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:

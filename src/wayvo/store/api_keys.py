@@ -18,14 +18,19 @@ _JSON_COLUMNS: Final = ("access", "allowed_networks", "metadata")
 
 
 class ApiKeyFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which keys of an organization to list. Instants are microseconds."""
+    """Which keys of an organization to list. Instants are microseconds.
+
+    ``seen_in`` are the projects whose keys may be seen, ``None`` if all may.
+    """
 
     project_id: str | None = None
+    user_id: str | None = None
     mode: Mode | None = None
     status: Status | None = None
     text: str | None = None
     expiring_before: int | None = None
     unused_since: int | None = None
+    seen_in: tuple[str, ...] | None = None
 
 
 def insert(connection: Connection, key: ApiKey, digest: bytes, digest_secret: str) -> None:
@@ -156,6 +161,12 @@ def _conditions(
     expires_at = key.expires_at if after is None else key.expires_at + 0
     if wanted.project_id is not None:
         yield key.project_id == wanted.project_id
+    if wanted.seen_in is not None:
+        # With a single project, the index of its keys gives their order too.
+        is_one = len(wanted.seen_in) == 1
+        yield key.project_id == wanted.seen_in[0] if is_one else key.project_id.in_(wanted.seen_in)
+    if wanted.user_id is not None:
+        yield key.user_id == wanted.user_id
     if wanted.mode is not None:
         yield key.mode == wanted.mode.value
     if wanted.expiring_before is not None:

@@ -11,7 +11,7 @@ import msgspec
 
 from wayvo.core.access.grants import Access, effective_scopes
 from wayvo.core.access.permissions import OWN_AUDIENCE, VERIFY, CredentialKind, holdable
-from wayvo.core.actor import Held, Principal
+from wayvo.core.actor import Held, Principal, principal_of
 from wayvo.core.credentials.format import Mode
 from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords
 from wayvo.core.decision import Code
@@ -59,9 +59,7 @@ class Owner(msgspec.Struct, frozen=True, weakref=True):
     @property
     def principal(self) -> Principal:
         """Whom the key speaks for."""
-        if self.user_id is None:
-            return Principal("service_account", self.project.subject)
-        return Principal("user", self.user_id)
+        return principal_of(self.project.subject, self.user_id)
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
@@ -149,10 +147,10 @@ class Compiler:
         organization = self._cells.cell("organization", record.organization_id)
         project = self._cells.cell("project", record.project_id)
         user_id = None if record.user is None else record.user.id
-        principal = f"service_account:{record.project_id}" if user_id is None else f"user:{user_id}"
+        principal = principal_of(record.project_id, user_id)
         head = (
             f"wayvo-organization-id: {record.organization_id}\r\nwayvo-project-id: {record.project_id}\r\n"
-            f"wayvo-principal: {principal}\r\n"
+            f"wayvo-principal: {principal.type}:{principal.id}\r\n"
         )
         owner = Owner(organization, organization.version, project, project.version, head.encode(), user_id)
         key = project.subject if user_id is None else f"{project.subject} {user_id}"

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from wayvo.api.schemas.fields import AccessMap, Description, Id, Instant, Moment, Name, Patterns, to_instant
 from wayvo.core.access.permissions import OWN_AUDIENCE
-from wayvo.core.actor import Principal
+from wayvo.core.actor import Principal, principal_of
 from wayvo.core.credentials.api_key import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_SECONDS, ApiKey, Issued, Status
 from wayvo.core.credentials.format import Mode
 from wayvo.core.errors import InvalidField
@@ -28,6 +28,15 @@ class CreateApiKeyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     name: Name
     description: Description = ""
     project_id: Annotated[Id | None, Meta(description="The calling key's own project if left out.")] = None
+    user_id: Annotated[
+        Id | None,
+        Meta(
+            description=(
+                "A member, whom the key is to speak for: it is worth only what they hold, at every moment. It speaks "
+                "for its project's service account if left out."
+            )
+        ),
+    ] = None
     mode: Mode = Mode.LIVE
     access: Annotated[AccessMap | None, Meta(description="Audience to scopes.")] = None
     scopes: Annotated[Patterns | None, Meta(description=f"Short for access to {OWN_AUDIENCE}, Wayvo's own API.")] = None
@@ -44,6 +53,7 @@ class CreateApiKeyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             name=self.name,
             description=self.description,
             project_id=self.project_id,
+            user_id=self.user_id,
             mode=self.mode,
             access=self.access,
             scopes=self.scopes,
@@ -116,6 +126,7 @@ class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
     id: Annotated[str, Meta(examples=["key_01k8b3v0q5f7g9h1j3k5m7n9p1"])]
     organization_id: str
     project_id: str
+    user_id: Annotated[str | None, Meta(description="The user it is bound to.")]
     name: str
     description: str
     mode: Mode
@@ -192,11 +203,12 @@ def _fields(key: ApiKey, now_us: int) -> dict[str, Any]:
         "id": key.id,
         "organization_id": key.organization_id,
         "project_id": key.project_id,
+        "user_id": key.user_id,
         "name": key.name,
         "description": key.description,
         "mode": key.mode,
         "status": key.status(now_us),
-        "principal": Principal("service_account", key.project_id),
+        "principal": principal_of(key.project_id, key.user_id),
         "access": dict(key.access),
         "scopes": key.access.get(OWN_AUDIENCE, ()),
         "allowed_networks": key.allowed_networks,

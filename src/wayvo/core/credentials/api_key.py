@@ -18,7 +18,10 @@ DEFAULT_OVERLAP_SECONDS: Final = 86_400
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored API key, without its secret. Instants are microseconds; ``None`` where a thing has not happened."""
+    """A stored API key, without its secret. Instants are microseconds; ``None`` where a thing has not happened.
+
+    Without ``user_id`` it speaks for its project's service account, with it for that user.
+    """
 
     id: str
     organization_id: str
@@ -40,6 +43,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     last_used_network: str | None = None
     predecessor_id: str | None = None
     successor_id: str | None = None
+    user_id: str | None = None
 
     def status(self, now_us: int) -> Status:
         """Return what the key is at ``now_us``; an expiry is in force in its very microsecond."""
