@@ -28,7 +28,7 @@ LONGEST_PAUSE_SECONDS: Final = 10.0
 PAGE_SIZE: Final = 100
 
 _VISIBLE_ASCII: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_SECRET: Final = re.compile(r"[a-z][a-z0-9]{1,11}_(live|test)_[0-9A-Za-z]{38}")
+_SECRET: Final = re.compile(r"[a-z][a-z0-9]{1,11}_(live|test|inv)_[0-9A-Za-z]{38}")
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -170,7 +170,7 @@ def walk(listing: Listing[T], limit: int | None) -> Generator[Call[Page], Page, 
 
 
 def refuse_secret(value: str) -> str:
-    """Return ``value``, unless an API key is in it: a URL ends up in logs, so a key pasted by mistake stops here."""
+    """Return ``value``, unless a secret is in it: a URL ends up in logs, so a key pasted by mistake stops here."""
     if _SECRET.search(value):
         raise UnsendableError(
             "That is an API key itself, not a name or an id: it would end up in the logs of the server."

@@ -138,6 +138,42 @@ class BuiltInApi(Problem):
     code, status, title = "built_in_api", 409, "The API is built in"
 
 
+class LastOwner(Problem):
+    code, status, title = "last_owner", 409, "An organization always has an owner"
+
+
+class AlreadyMember(Problem):
+    code, status, title = "already_member", 409, "The user is a member already"
+
+
+class BuiltInRole(Problem):
+    code, status, title = "built_in_role", 409, "The role is built in"
+
+
+class RoleInUse(Problem):
+    code, status, title = "role_in_use", 409, "The role is in use"
+
+
+class RoleNameTaken(Problem):
+    code, status, title = "role_name_taken", 409, "The role's name is taken"
+
+
+class TooMany(Problem):
+    code, status, title = "too_many", 409, "There are too many of them"
+
+
+class InvitationInvalid(Problem):
+    code, status, title = "invitation_invalid", 404, "The invitation is not valid"
+
+
+class WrongPassword(Problem):
+    code, status, title = "wrong_password", 403, "The password is wrong"
+
+
+class OperatorOrganization(Problem):
+    code, status, title = "operator_organization", 409, "The operator's organization can't be disabled"
+
+
 class Overloaded(Problem):
     code, status, title = "overloaded", 503, "Too much to do at the moment"
 
@@ -182,6 +218,15 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     AlreadyRotated,
     ProjectArchived,
     BuiltInApi,
+    LastOwner,
+    AlreadyMember,
+    BuiltInRole,
+    RoleInUse,
+    RoleNameTaken,
+    TooMany,
+    InvitationInvalid,
+    WrongPassword,
+    OperatorOrganization,
     Overloaded,
     Unavailable,
     StorageUnavailable,

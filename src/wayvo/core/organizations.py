@@ -20,13 +20,26 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of an organization, with the role held there."""
+    """A member of an organization, with the role held there; ``role_name`` is a custom role's."""
 
     id: str
     email: str
     name: str
     role: str
     created_at: int
+    role_name: str | None = None
+
+
+class ProjectMember(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of the organization who holds a role in one project too; ``role_name`` is a custom role's."""
+
+    project_id: str
+    user_id: str
+    email: str
+    name: str
+    role: str
+    created_at: int
+    role_name: str | None = None
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):

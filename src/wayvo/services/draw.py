@@ -33,3 +33,8 @@ class Draw:
     def new_secret(self, mode: Mode) -> str:
         """Return a fresh API key."""
         return credential_format.mint(self.brand, mode, self.entropy(credential_format.ENTROPY_BYTES))
+
+    def new_invitation_token(self) -> str:
+        """Return a fresh token for an invitation."""
+        prefix = credential_format.invitation_prefix(self.brand)
+        return credential_format.mint_token(prefix, self.entropy(credential_format.ENTROPY_BYTES))

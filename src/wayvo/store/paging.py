@@ -18,11 +18,13 @@ def newest_first(
     after: Position | None,
     limit: int,
     to_model: Callable[[AnyRow], Model],
+    *,
+    id_name: str = "id",
 ) -> Page[Model]:
-    """Return one page of ``statement``, the newest rows first."""
+    """Return one page of ``statement``, the newest rows first; ``id_name`` is what its rows call ``id_column``."""
     if after is not None:
         statement = statement.where(id_column < after.id)
     rows = connection.execute(statement.order_by(id_column.desc()).limit(limit + 1)).all()
     shown = rows[:limit]
-    following = Position(None, shown[-1].id) if len(rows) > limit else None
+    following = Position(None, getattr(shown[-1], id_name)) if len(rows) > limit else None
     return Page(tuple(to_model(row) for row in shown), following)

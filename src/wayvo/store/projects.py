@@ -1,5 +1,6 @@
 """Projects."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, select
@@ -52,9 +53,17 @@ def oldest_open(connection: Connection, organization_id: str) -> Project | None:
     return None if row is None else _to_model(row)
 
 
-def page(connection: Connection, organization_id: str, after: Position | None, limit: int) -> Page[Project]:
-    """Return a page of the organization's projects, the newest first."""
+def page(
+    connection: Connection,
+    organization_id: str,
+    after: Position | None,
+    limit: int,
+    only: Collection[str] | None = None,
+) -> Page[Project]:
+    """Return a page of the organization's projects, the newest first; of ``only`` these if they are given."""
     statement = select(projects).where(projects.c.organization_id == organization_id)
+    if only is not None:
+        statement = statement.where(projects.c.id.in_(only))
     return newest_first(connection, statement, projects.c.id, after, limit, _to_model)
 
 

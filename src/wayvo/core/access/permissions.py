@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from wayvo.core.access.scopes import flatten
+
 OWN_AUDIENCE: Final = "urn:wayvo:management"
 """The audience of Wayvo's own API. A constant: moving an installation to another URL changes no credential."""
 
@@ -85,6 +87,7 @@ PERMISSIONS: Final = (
 )
 
 _BY_NAME: Final = {permission.name: permission for permission in PERMISSIONS}
+_OPERATORS: Final = frozenset(permission.name for permission in PERMISSIONS if permission.is_operators)
 
 
 def may_hold(kind: CredentialKind, permission: str, *, is_operators: bool) -> bool:
@@ -96,3 +99,9 @@ def may_hold(kind: CredentialKind, permission: str, *, is_operators: bool) -> bo
 def holdable(kind: CredentialKind, *, is_operators: bool) -> frozenset[str]:
     """Return all the permissions that a credential of a kind may hold."""
     return frozenset(name for name in _BY_NAME if may_hold(kind, name, is_operators=is_operators))
+
+
+def is_operators_alone(pattern: str) -> bool:
+    """Say whether ``pattern`` stands for nothing but what only the operator's organization may hold."""
+    meant = flatten((pattern,), _BY_NAME)
+    return bool(meant) and meant <= _OPERATORS

@@ -37,12 +37,22 @@ def key_prefix(brand: str, mode: Mode) -> str:
 
 def mint(brand: str, mode: Mode, entropy: bytes) -> str:
     """Return a fresh key from :data:`ENTROPY_BYTES` random bytes."""
+    return mint_token(key_prefix(brand, mode), entropy)
+
+
+def invitation_prefix(brand: str) -> str:
+    """Return what an invitation's token begins with, without its last underscore: ``wv_inv``."""
+    return f"{brand}_inv"
+
+
+def mint_token(prefix: str, entropy: bytes) -> str:
+    """Return a fresh secret of a key's form under another prefix, from :data:`ENTROPY_BYTES` random bytes."""
     value = int.from_bytes(entropy[:ENTROPY_BYTES])
     secret = bytearray()
     for _ in range(SECRET_LENGTH):
         value, digit = divmod(value, _BASE)
         secret.append(_ALPHABET[digit])
-    head = f"{key_prefix(brand, mode)}_".encode() + bytes(secret)
+    head = f"{prefix}_".encode() + bytes(secret)
     return (head + _checksum(head)).decode()
 
 
