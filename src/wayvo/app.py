@@ -34,12 +34,18 @@ from wayvo.installation import AnyDatabase, Installation
 from wayvo.jobs.last_uses import store_last_uses
 from wayvo.jobs.runner import Job, running
 from wayvo.jobs.sweep import sweep
+from wayvo.services.acceptance import Acceptance
 from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
 from wayvo.services.bootstrap import declare_own_scopes
 from wayvo.services.directory import Services
+from wayvo.services.invitations import Invitations
 from wayvo.services.lists import Lister
+from wayvo.services.organizations import Organizations
+from wayvo.services.passwords import PasswordHashing
+from wayvo.services.project_members import ProjectMembers
 from wayvo.services.projects import Projects
+from wayvo.services.roles import Roles
 from wayvo.services.users import Users
 from wayvo.services.whoami import Whoami
 from wayvo.settings import Bind, SettingError, Settings
@@ -102,10 +108,15 @@ async def open_application(installation: Installation, settings: Settings, *, wo
 
     lister = Lister(database, Cursors(installation.root.subkey("cursors")))
     services = Services(
+        acceptance=Acceptance(database, draw, installation.digester, PasswordHashing()),
         api_keys=ApiKeys(database, lister, draw, installation.digester, meter),
         apis=Apis(database, lister, draw),
+        invitations=Invitations(database, lister, draw, installation.digester),
+        organizations=Organizations(database, lister, draw, installation.digester),
+        project_members=ProjectMembers(database, lister, draw),
         projects=Projects(database, lister, draw),
-        users=Users(database, lister),
+        roles=Roles(database, lister, draw),
+        users=Users(database, lister, draw),
         whoami=Whoami(database),
         clock=draw.clock,
     )

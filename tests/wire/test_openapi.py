@@ -15,6 +15,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from tests.harness.clock import TurnedClock
 from tests.harness.leaks import leaked
+from tests.harness.people import found_organization, invite, join, make_role
 from tests.harness.server import Client, RunningServer
 from wayvo import __version__
 from wayvo.app import open_application
@@ -25,6 +26,9 @@ from wayvo.installation import open_installation
 from wayvo.settings import load
 
 Document = dict[str, Any]
+ACCEPT: Final = "/v1/invitations/accept"
+"""Who accepts an invitation has no credential yet."""
+TAKEN: Final = ("audience_taken", "role_name_taken")
 METHODS: Final = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
 
 
@@ -109,7 +113,8 @@ def test_the_document_names_this_version_and_this_server(shared_server: RunningS
 def test_every_operation_under_v1_asks_for_a_credential_and_no_other_does(document: Document) -> None:
     assert document["components"]["securitySchemes"]["credential"]["scheme"] == "bearer"
     for method, path, operation in operations(document):
-        expected: list[dict[str, list[str]]] | None = [{"credential": []}] if path.startswith("/v1/") else None
+        is_open = not path.startswith("/v1/") or path == ACCEPT
+        expected: list[dict[str, list[str]]] | None = None if is_open else [{"credential": []}]
         assert operation.get("security") == expected, (method, path)
 
 
@@ -192,9 +197,14 @@ def test_every_example_of_a_request_is_accepted_as_it_stands(server: RunningServ
             audience = f"urn:example:{sent}"
             api = client.post("/v1/apis", json={"audience": audience, "name": "n"}).json()
             ids = {"api_key_id": key["id"], "project_id": project["id"], "api_id": api["id"]}
+            ids["user_id"] = join(client, "admin")["id"]
+            ids["organization_id"] = found_organization(client)["id"]
+            ids["role_id"] = make_role(client, "api-keys:write")["id"]
+            if path == ACCEPT:
+                example = {**example, "token": invite(client)["token"]}  # noqa: PLW2901 - a real one
             response = client.request(method, path.format(**ids), json=example)
             assert str(response.status_code) in operation["responses"], response.text
-            assert response.is_success or response.json()["code"] == "audience_taken", response.text
+            assert response.is_success or response.json()["code"] in TAKEN, response.text
             sent += 1
     assert sent >= 10
 
@@ -232,7 +242,7 @@ def test_an_operation_says_that_it_may_be_refused_for_its_credential_body_and_pa
     for method, path, operation in operations(document):
         statuses = set(operation["responses"])
         assert "400" in statuses or path.startswith("/v1/forward-auth/"), (method, path)
-        if path.startswith("/v1/"):
+        if path.startswith("/v1/") and path != ACCEPT:
             assert statuses >= {"401", "403", "503"} or path == "/v1/whoami", (method, path)
         if "requestBody" in operation:
             assert statuses >= {"400", "413", "422"}, (method, path)
@@ -247,7 +257,14 @@ def test_a_creation_takes_an_idempotency_key_and_says_when_it_replays(document: 
         if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
     }
     made = {operation["operationId"] for _, _, operation in operations(document) if "201" in operation["responses"]}
-    assert creations == made == {"createApiKey", "rotateApiKey", "createProject", "registerApi"}
+    assert (
+        creations
+        == made
+        == {
+            *("createApiKey", "rotateApiKey", "createProject", "registerApi"),
+            *("createInvitation", "createOrganization", "createRole"),
+        }
+    )
     for _, _, operation in operations(document):
         if operation["operationId"] in made:
             assert "Idempotency-Replayed" in operation["responses"]["201"]["headers"]

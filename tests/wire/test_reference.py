@@ -14,6 +14,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import pytest
 
+from tests.harness.people import found_organization, invite, join, make_role
 from tests.harness.server import Client, RunningServer
 from wayvo.api.pages import site
 from wayvo.core import problem_json
@@ -262,7 +263,12 @@ def _operation_ids() -> list[str]:
         *("verify", "verifyByHeader", "forwardAuth", "forwardAuthBelow"),
         *("registerApi", "listApis", "getApi", "changeApi"),
         *("createProject", "listProjects", "getProject", "changeProject", "archiveProject"),
-        *("listUsers", "getUser", "whoami", "healthz", "readyz"),
+        *("listProjectMembers", "putProjectMember", "removeProjectMember"),
+        *("createOrganization", "listOrganizations", "getOrganization", "renameOrganization"),
+        *("disableOrganization", "enableOrganization"),
+        *("createInvitation", "listInvitations", "getInvitation", "withdrawInvitation", "acceptInvitation"),
+        *("createRole", "listRoles", "getRole", "changeRole", "deleteRole", "listPermissions"),
+        *("listUsers", "getUser", "changeUserRole", "removeUser", "whoami", "healthz", "readyz"),
         *("openapi", "docs", "docsErrors", "docsError", "docsAsset"),
     ]
 
@@ -280,14 +286,20 @@ def test_the_example_of_an_operation_works_as_pasted_and_is_answered_as_shown(
     request, *answers = [Page(code).text for code in re.findall(r"<pre><code>(.*?)</code></pre>", section, re.DOTALL)]
     project = client.post("/v1/projects", json={"name": "To be archived"}).json()
     api = client.post("/v1/apis", json={"audience": f"urn:example:{operation_id.lower()}", "name": "To be changed"})
-    assert shared_server.founded is not None
+    invitation = invite(client)
+    member = join(client, "admin")
+    client.put(f"/v1/projects/{project['id']}/members/{member['id']}", json={"role": "viewer"})
     environment = {
         "WAYVO_URL": shared_server.url,
         "WAYVO_API_KEY": shared_server.key,
         "API_KEY_ID": shared_server.create_key()["id"],
         "PROJECT_ID": project["id"],
         "API_ID": api.json()["id"],
-        "USER_ID": shared_server.founded.owner.id,
+        "USER_ID": member["id"],
+        "ORGANIZATION_ID": found_organization(client)["id"],
+        "INVITATION_ID": invitation["id"],
+        "INVITATION_TOKEN": invitation["token"],
+        "ROLE_ID": make_role(client, "projects:read")["id"],
         "NAME": page(client, "/docs").all("link")[0]["href"].rpartition("/")[2],
         "PATH": os.environ["PATH"],
     }

@@ -17,6 +17,7 @@ from litestar.di import Provide
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 
+from tests.harness.people import found_organization, invite, join
 from tests.harness.server import Client, RunningServer
 from wayvo.api.application import RESOURCES
 from wayvo.api.openapi import describe
@@ -49,7 +50,7 @@ async def _nothing() -> None:
 
 
 def _document() -> dict[str, Any]:
-    provided = {name: Provide(partial(_nothing)) for name in ("services", "probe", "reference")}
+    provided = {name: Provide(partial(_nothing)) for name in ("services", "probe", "reference", "public_url")}
     return describe(RESOURCES, provided, doors(), "http://127.0.0.1")
 
 
@@ -86,13 +87,36 @@ def test_no_request_meets_a_failure_or_an_answer_that_the_document_does_not_desc
 
 
 def _made_for_it(case: Any, operator: Client) -> dict[str, str]:
-    match next(iter(case.path_parameters)):
-        case "api_key_id" as name:
-            made = operator.post("/v1/api-keys", json={"name": "n"})
-        case "project_id" as name:
-            made = operator.post("/v1/projects", json={"name": "n"})
-        case "api_id" as name:
-            made = operator.post("/v1/apis", json={"audience": f"urn:example:made:{next(_NUMBERS)}", "name": "n"})
-        case _:
-            return {}
-    return {name: made.json()["id"]}
+    made = {name: MAKERS[name](operator) for name in case.path_parameters if name in MAKERS}
+    return made if made.keys() == case.path_parameters.keys() else {}
+
+
+def _key(operator: Client) -> str:
+    return str(operator.post("/v1/api-keys", json={"name": "n"}).json()["id"])
+
+
+def _project(operator: Client) -> str:
+    return str(operator.post("/v1/projects", json={"name": "n"}).json()["id"])
+
+
+def _api(operator: Client) -> str:
+    body = {"audience": f"urn:example:made:{next(_NUMBERS)}", "name": "n"}
+    return str(operator.post("/v1/apis", json=body).json()["id"])
+
+
+def _role(operator: Client) -> str:
+    """Return a new role; once there are as many as there may be, none that exists."""
+    made = operator.post("/v1/roles", json={"name": f"Made {next(_NUMBERS)}", "permissions": []})
+    return str(made.json()["id"]) if made.status_code == 201 else "rol_0"
+
+
+MAKERS: Final[dict[str, Callable[[Client], str]]] = {
+    "api_key_id": _key,
+    "project_id": _project,
+    "api_id": _api,
+    "role_id": _role,
+    "user_id": lambda operator: str(join(operator)["id"]),
+    "organization_id": lambda operator: str(found_organization(operator)["id"]),
+    "invitation_id": lambda operator: str(invite(operator)["id"]),
+}
+"""What makes something to send a request at."""

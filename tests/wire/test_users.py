@@ -21,6 +21,7 @@ def test_the_owner_is_listed_and_shown_with_a_role(shared_server: RunningServer,
         "email": "owner@acme.example",
         "name": "owner",
         "role": "owner",
+        "role_name": "owner",
         "created_at": shared_server.clock.at(0),
     }
     assert re.fullmatch(r"usr_[0-9a-v]{26}", owner["id"])

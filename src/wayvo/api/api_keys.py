@@ -32,7 +32,7 @@ from wayvo.services.directory import Services
 from wayvo.services.lists import Paging
 from wayvo.store.api_keys import ApiKeyFilter
 
-_SHOWN_ONCE: Final = "api_key"
+_SHOWN_ONCE: Final = ("api_key",)
 
 
 class ApiKeysController(Controller):

@@ -12,10 +12,14 @@ from wayvo.api.api_keys import ApiKeysController
 from wayvo.api.apis import ApisController
 from wayvo.api.authentication import Authentication
 from wayvo.api.health import HealthController, Probe
+from wayvo.api.invitations import InvitationsController
 from wayvo.api.openapi import describe, query_parameters
+from wayvo.api.organizations import OrganizationsController
+from wayvo.api.project_members import ProjectMembersController
 from wayvo.api.projects import ProjectsController
 from wayvo.api.reference import Reference, ReferenceController
 from wayvo.api.refusals import handlers
+from wayvo.api.roles import PermissionsController, RolesController
 from wayvo.api.strict_request import QueryGuard, StrictRequest
 from wayvo.api.users import UsersController
 from wayvo.api.whoami import WhoamiController
@@ -27,7 +31,12 @@ RESOURCES: Final[Sequence[ControllerRouterHandler]] = (
     ApiKeysController,
     ApisController,
     ProjectsController,
+    ProjectMembersController,
+    OrganizationsController,
     UsersController,
+    InvitationsController,
+    RolesController,
+    PermissionsController,
     WhoamiController,
     HealthController,
     ReferenceController,
@@ -50,6 +59,7 @@ def create_api(
     guard = QueryGuard()
     reference = Reference()
     dependencies = {"services": _provide(services), "probe": _provide(probe), "reference": _provide(reference)}
+    dependencies["public_url"] = _provide(public_url)
     document = describe(RESOURCES, dependencies, doors, public_url)
     reference.learn(document)
     guard.learn(query_parameters(document))

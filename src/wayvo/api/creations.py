@@ -29,11 +29,11 @@ REPLAY_HEADERS: Final = (
 
 
 async def read_once(
-    request: StrictRequest, key: str | None, view: Callable[[Any], View], *, without: str | None = None
+    request: StrictRequest, key: str | None, view: Callable[[Any], View], *, without: tuple[str, ...] = ()
 ) -> Once | None:
     """Return the request's idempotency key with what identifies the request: its method, path and body, byte by byte.
 
-    ``without`` names the field of ``view`` that is a secret, which is not kept.
+    ``without`` names the fields of ``view`` that are secrets, which are not kept.
     """
     if key is None:
         return None
@@ -45,9 +45,7 @@ async def read_once(
 
     def render(created: Any) -> bytes:
         document = msgspec.to_builtins(view(created))
-        if without is not None:
-            document[without] = None
-        return msgspec.json.encode({**document, "replayed": True})
+        return msgspec.json.encode({**document, **dict.fromkeys(without), "replayed": True})
 
     return Once(hashlib.blake2b(key.encode(), digest_size=32).digest(), request_digest.digest(), render)
 

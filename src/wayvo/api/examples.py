@@ -6,9 +6,19 @@ import msgspec
 
 from wayvo.api.health import Health, Readiness
 from wayvo.api.schemas.api_keys import ApiKeyView, IssuedApiKeyView, PredecessorView, RotatedApiKeyView
-from wayvo.api.schemas.organizations import ApiOperationBody, ApiScopeBody, ApiView, ProjectView, UserView
+from wayvo.api.schemas.members import (
+    AcceptedView,
+    InvitationView,
+    IssuedInvitationView,
+    OpeningView,
+    OrganizationView,
+    ProjectMemberView,
+    UserView,
+)
+from wayvo.api.schemas.organizations import ApiOperationBody, ApiScopeBody, ApiView, ProjectView
+from wayvo.api.schemas.roles import RoleView, permission_view
 from wayvo.api.schemas.whoami import CredentialView, NamedView, WhoamiView
-from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.access.permissions import OWN_AUDIENCE, PERMISSIONS
 from wayvo.core.actor import Principal
 from wayvo.core.credentials.format import Mode
 
@@ -17,6 +27,8 @@ _PROJECT: Final = "prj_06fsbc4rvpv0f2h6r8s3u1c9k0"
 _KEY: Final = "key_06fsbc4rvpv0gl7t4b2e8j6m1q"
 _OLD_KEY: Final = "key_06fqk2v8dpv0hc5n1r9t3u7e2s"
 _CREATOR: Final = "key_06fsbc4rvpv0ii3m8d6k4q2b7v"
+_USER: Final = "usr_06fsbc4rvpv0jp9c7h5l3n1t8f"
+_ROLE: Final = "rol_06fsbc4rvpv0mq2d4f6h8j0l2n"
 _SCOPES: Final = ("projects:read", "users:read")
 _MADE: Final = "2026-11-24T12:00:00Z"
 
@@ -41,6 +53,24 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
         ],
     },
     "changeApi": {"description": "What customers order."},
+    "createOrganization": {"name": "Umbrella", "owner_email": "grace@example.org"},
+    "renameOrganization": {"name": "Umbrella and Sons"},
+    "disableOrganization": {},
+    "enableOrganization": {},
+    "changeUserRole": {"role": "developer"},
+    "putProjectMember": {"role": "admin"},
+    "createInvitation": {"email": "grace@example.com", "role": "developer"},
+    "acceptInvitation": {
+        "token": "TOKEN_OF_THE_LINK",
+        "name": "Grace",
+        "password": "correct horse battery staple",
+    },
+    "createRole": {
+        "name": "Support",
+        "description": "Looks up keys and revokes them.",
+        "permissions": ["api-keys:read", "api-keys:write", "projects:read"],
+    },
+    "changeRole": {"permissions": ["api-keys:read", "projects:read"]},
 }
 """A body to send, by operation id."""
 
@@ -72,6 +102,31 @@ _API_KEY: Final = ApiKeyView(
 )
 _SHOWN: Final = {name: getattr(_API_KEY, name) for name in ApiKeyView.__struct_fields__}
 
+_USER_VIEW: Final = UserView(
+    id=_USER, email="ada@example.com", name="Ada", role="owner", role_name="owner", created_at=_MADE
+)
+_ORGANIZATION_VIEW: Final = OrganizationView(
+    id=_ORGANIZATION, name="Umbrella", status="active", is_operator=False, created_at=_MADE, disabled_at=None
+)
+_INVITATION_VIEW: Final = InvitationView(
+    id="inv_06fsbc4rvpv0np3e5g7i9k1m3o",
+    organization_id=_ORGANIZATION,
+    email="grace@example.com",
+    role="developer",
+    status="open",
+    created_at=_MADE,
+    created_by=_USER,
+    expires_at="2026-12-01T12:00:00Z",
+    accepted_at=None,
+    withdrawn_at=None,
+    user_id=None,
+)
+_ISSUED_INVITATION_VIEW: Final = IssuedInvitationView(
+    **msgspec.structs.asdict(_INVITATION_VIEW),
+    token="TOKEN_OF_THE_LINK",  # noqa: S106 - an example
+    url="https://keys.example.com/invitations/accept#TOKEN_OF_THE_LINK",
+)
+
 _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
     _API_KEY,
     IssuedApiKeyView(**_SHOWN, api_key="YOUR_NEW_API_KEY"),
@@ -94,7 +149,31 @@ _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
         created_at=_MADE,
         archived_at=None,
     ),
-    UserView(id="usr_06fsbc4rvpv0jp9c7h5l3n1t8f", email="ada@example.com", name="Ada", role="owner", created_at=_MADE),
+    _USER_VIEW,
+    ProjectMemberView(
+        project_id=_PROJECT,
+        user_id=_USER,
+        email="ada@example.com",
+        name="Ada",
+        role="admin",
+        role_name="admin",
+        created_at=_MADE,
+    ),
+    _ORGANIZATION_VIEW,
+    OpeningView(**msgspec.structs.asdict(_ORGANIZATION_VIEW), project_id=_PROJECT, invitation=_ISSUED_INVITATION_VIEW),
+    _INVITATION_VIEW,
+    _ISSUED_INVITATION_VIEW,
+    AcceptedView(organization=_ORGANIZATION_VIEW, user=_USER_VIEW),
+    RoleView(
+        id=_ROLE,
+        name="Support",
+        description="Looks up keys and revokes them.",
+        built_in=False,
+        permissions=("api-keys:read", "api-keys:write", "projects:read"),
+        access={},
+        created_at=_MADE,
+    ),
+    permission_view(PERMISSIONS[0]),
     ApiView(
         id="api_06fsbc4rvpv0ks1e3g5i7k9m2o",
         organization_id=_ORGANIZATION,

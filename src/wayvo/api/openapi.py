@@ -30,7 +30,10 @@ _TAGS: Final = {
     "Verification": "For APIs that are called with keys: whose is this one, and may it do that?",
     "APIs": "The APIs that keys open, each named by its audience and declaring its scopes.",
     "Projects": "What keys belong to, and speak for.",
+    "Organizations": "Who has members, projects, keys and APIs; an installation serves many.",
     "Users": "The members of the organization.",
+    "Invitations": "How somebody becomes a member.",
+    "Roles": "What members may do, and what that is made of.",
     "Identity": "What a credential learns of itself.",
     "Operations": "For load balancers and supervisors.",
     "Reference": "This reference, for programs and for people.",
@@ -39,7 +42,15 @@ _TAGS: Final = {
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_BODY_OPTIONAL: Final = ("rotateApiKey", "revokeApiKey", "archiveProject")
+_BODY_OPTIONAL: Final = (
+    "rotateApiKey",
+    "revokeApiKey",
+    "archiveProject",
+    "disableOrganization",
+    "enableOrganization",
+)
+_OPEN: Final = ("acceptInvitation",)
+"""What needs no credential under ``/v1/``."""
 
 PROBLEM_SCHEMA: Final[Document] = {
     "type": "object",
@@ -172,7 +183,7 @@ def _schemas(framework: Litestar) -> Document:
 
 
 def _complete(path: str, operation: Document) -> None:
-    if path.startswith("/v1/"):
+    if path.startswith("/v1/") and operation["operationId"] not in _OPEN:
         operation["security"] = [{"credential": []}]
     operation.pop("deprecated", None)
     responses = operation["responses"]

@@ -1,12 +1,12 @@
 """``/v1/users``."""
 
-from litestar import Controller, get
+from litestar import Controller, delete, get, patch
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, JSONBody
 
 from wayvo.api.refusals import unwrap
 from wayvo.api.schemas.fields import Cursor, Limit, List, to_list
-from wayvo.api.schemas.organizations import UserView, user_view
+from wayvo.api.schemas.members import RoleBody, UserView, user_view
 from wayvo.api.strict_request import StrictRequest
 from wayvo.core.paging import DEFAULT_PAGE
 from wayvo.services.directory import Services
@@ -14,7 +14,7 @@ from wayvo.services.lists import Paging
 
 
 class UsersController(Controller):
-    """List and show the members of the caller's organization."""
+    """List, show, promote, demote and remove the members of the caller's organization."""
 
     path = "/v1/users"
     tags = ("Users",)
@@ -36,3 +36,28 @@ class UsersController(Controller):
     ) -> UserView:
         """Show one member. Needs `users:read`."""
         return user_view(unwrap(await services.users.get(request.auth, user_id)))
+
+    @patch("/{user_id:str}", summary="Change a user's role", operation_id="changeUserRole")
+    async def change_role(
+        self,
+        request: StrictRequest,
+        services: NamedDependency[Services],
+        user_id: FromPath[str],
+        data: JSONBody[RoleBody],
+    ) -> UserView:
+        """Give a member another role, in force before this answer is sent.
+
+        The calling credential must hold what the member held and what the role allows. The last owner stays one. Needs
+        `users:write`.
+        """
+        return user_view(unwrap(await services.users.change_role(request.auth, user_id, data.role)))
+
+    @delete("/{user_id:str}", summary="Remove a user", operation_id="removeUser", status_code=200)
+    async def remove(
+        self, request: StrictRequest, services: NamedDependency[Services], user_id: FromPath[str]
+    ) -> UserView:
+        """End a membership, and those in the organization's projects with it; the last owner can't leave.
+
+        Needs `users:write`, and all that the member held; users may remove themselves with any credential of theirs.
+        """
+        return user_view(unwrap(await services.users.remove(request.auth, user_id)))

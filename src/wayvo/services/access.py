@@ -1,25 +1,19 @@
 """Is this access well-formed, does it name what exists, and may this actor give it?"""
 
 from collections.abc import Collection
-from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
 
 from wayvo.core.access.grants import Access, added, beyond, is_undeclared
-from wayvo.core.access.permissions import OWN_AUDIENCE, CredentialKind, holdable
+from wayvo.core.access.permissions import OWN_AUDIENCE, is_operators_alone
 from wayvo.core.access.scopes import is_pattern
 from wayvo.core.access.standing import Standing
 from wayvo.core.actor import Actor
-from wayvo.core.errors import AccessNotHeld, FieldError, InvalidField, Problem, invalid
+from wayvo.core.errors import AccessNotHeld, FieldError, InvalidField, NotFound, Problem, invalid
 from wayvo.core.organizations import Api
 from wayvo.core.strict_json import shown_audience
 from wayvo.store import apis
-
-_HOLDABLE: Final = {
-    is_operators: frozenset[str]().union(*(holdable(kind, is_operators=is_operators) for kind in CredentialKind))
-    for is_operators in (False, True)
-}
 
 
 def merge_scopes(access: Access | None, scopes: Collection[str] | None) -> Access | InvalidField:
@@ -43,24 +37,40 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def refuse_access(
-    connection: Connection, actor: Actor, before: Access, wanted: Access, place: Place | None = None
+    connection: Connection,
+    actor: Actor,
+    before: Access,
+    wanted: Access,
+    place: Place | None = None,
+    *,
+    own_field: str = "scopes",
 ) -> Problem | None:
-    """Return why the actor can't make a credential that held ``before`` hold ``wanted``, ``None`` if they can."""
+    """Return why the actor can't make a credential that held ``before`` hold ``wanted``, ``None`` if they can.
+
+    ``own_field`` is what the request calls the patterns on Wayvo's own audience.
+    """
     visible = apis.by_audience(connection, actor.organization_id, wanted.keys())
     faults: list[FieldError] = []
     for audience, patterns in wanted.items():
         # What was held before stays, even if the API declares it no longer.
         fresh = [pattern for pattern in patterns if pattern not in before.get(audience, ())]
         api = visible.get(audience)
-        field = "scopes" if audience == OWN_AUDIENCE else f"access.{shown_audience(audience)}"
+        field = own_field if audience == OWN_AUDIENCE else f"access.{shown_audience(audience)}"
         if fresh and api is None:
             faults.append(FieldError(field, "is not the audience of an API that this organization can use"))
             continue
         for pattern in fresh:
             if not is_pattern(pattern):
                 faults.append(FieldError(field, "a scope is noun:verb, noun:* or *, in lower case"))
-            elif api is not None and is_undeclared(pattern, _declared(api, actor)):
+            elif api is not None and is_undeclared(pattern, api.declared()):
                 faults.append(FieldError(field, f"the API declares no scope {pattern}"))
+            elif (
+                audience == OWN_AUDIENCE
+                and api is not None
+                and is_operators_alone(pattern)
+                and not _is_owner(api, actor)
+            ):
+                faults.append(FieldError(field, f"{pattern} is for the operator's organization alone"))
     if faults:
         return InvalidField("; ".join(f"{fault.field}: {fault.message}" for fault in faults[:5]), tuple(faults))
     return refuse_giving(connection, actor, added(before, wanted), place)
@@ -72,8 +82,7 @@ def refuse_giving(
     """Return the refusal if ``wanted`` is more than the actor holds, or than the user holds whom it is for."""
     if not wanted:
         return None
-    visible = apis.by_audience(connection, actor.organization_id, wanted.keys())
-    owned = frozenset(api.audience for api in visible.values() if api.organization_id == actor.organization_id)
+    owned = owned_audiences(connection, actor.organization_id, wanted)
     if missing := _not_held(actor, wanted, place, owned):
         return AccessNotHeld(f"The credential you call with does not hold {_named(missing)}.")
     if place is None or place.standing is None:
@@ -81,6 +90,34 @@ def refuse_giving(
     if missing := beyond(place.standing.in_all(), wanted, owned_audiences=owned):
         return AccessNotHeld(f"The user whom the key is bound to does not hold {_named(missing)}.")
     return None
+
+
+def refuse_giving_inside(connection: Connection, actor: Actor, wanted: Access, project_id: str) -> AccessNotHeld | None:
+    """Return the refusal if ``wanted``, which is to count in one project alone, is more than the actor holds there."""
+    owned = owned_audiences(connection, actor.organization_id, wanted)
+    missing = beyond(actor.access_in(project_id), wanted, owned_audiences=owned)
+    return AccessNotHeld(f"The credential you call with does not hold {_named(missing)}.") if missing else None
+
+
+def owned_audiences(connection: Connection, organization_id: str, audiences: Collection[str]) -> frozenset[str]:
+    """Return those of ``audiences`` whose APIs belong to the organization."""
+    visible = apis.by_audience(connection, organization_id, audiences)
+    return frozenset(api.audience for api in visible.values() if api.organization_id == organization_id)
+
+
+def refuse_in_project(actor: Actor, permission: str, project_id: str) -> Problem | None:
+    """Return the refusal if the actor lacks ``permission`` in a project.
+
+    To who holds it in other projects alone, this one does not exist.
+    """
+    if actor.lacks(permission, project_id) is None:
+        return None
+    return actor.lacks_everywhere(permission) or no_such_project()
+
+
+def no_such_project() -> NotFound:
+    """Return the refusal of a project that the organization does not have."""
+    return NotFound("There is no such project in this organization.")
 
 
 def _not_held(actor: Actor, wanted: Access, place: Place | None, owned: frozenset[str]) -> dict[str, list[str]]:
@@ -98,12 +135,9 @@ def _not_held(actor: Actor, wanted: Access, place: Place | None, owned: frozense
     return beyond(inside, others, owned_audiences=owned) | beyond(giver, own, owned_audiences=owned)
 
 
-def _declared(api: Api, actor: Actor) -> frozenset[str]:
-    """Return what an API declares to the actor's organization: some permissions are the operator's alone."""
-    if api.audience != OWN_AUDIENCE:
-        return api.declared()
-    return api.declared() & _HOLDABLE[api.organization_id == actor.organization_id]
-
-
 def _named(missing: dict[str, list[str]]) -> str:
     return "; ".join(f"{' '.join(patterns)} on {audience}" for audience, patterns in missing.items())
+
+
+def _is_owner(api: Api, actor: Actor) -> bool:
+    return api.organization_id == actor.organization_id

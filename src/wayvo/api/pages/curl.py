@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from wayvo.api.pages.schemas import Schemas, pretty
 
-_PRESENTED: Final = "THE_PRESENTED_API_KEY"
+_FILLED_IN: Final = {"THE_PRESENTED_API_KEY": "WAYVO_API_KEY", "TOKEN_OF_THE_LINK": "INVITATION_TOKEN"}
+"""What stands for a secret in an example, and the variable that the shell has it from."""
 
 
 def curl(schemas: Schemas, path: str, method: str, operation: Mapping[str, Any]) -> str:
@@ -50,5 +51,8 @@ def _required_headers(parameters: Any) -> Iterator[str]:
 def _body(schemas: Schemas, content: Mapping[str, Any]) -> str:
     example = content.get("example", schemas.example(content["schema"]))
     text = pretty(example, "  ")
-    # Leaves the quotes for a moment, so that the shell fills in the key: a caller may always ask about its own.
-    return text.replace("'", "'\\''").replace(_PRESENTED, "'$WAYVO_API_KEY'")
+    text = text.replace("'", "'\\''")
+    for placeholder, variable_name in _FILLED_IN.items():
+        # Leaves the quotes for a moment, so that the shell fills it in: a caller may always ask about its own key.
+        text = text.replace(placeholder, f"'${variable_name}'")
+    return text

@@ -41,6 +41,24 @@ AccessMap = Annotated[
 Instant = Annotated[datetime, Meta(tz=True, examples=["2027-01-31T00:00:00Z"])]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, examples=["2026-11-24T12:00:00Z"])]
 Id = Annotated[str, Meta(max_length=64)]
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=254,
+        pattern=r"^[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+$(?!\n)",
+        examples=["ada@example.com"],
+    ),
+]
+RoleId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="`owner`, `admin`, `developer` or `viewer`, or the id of a custom role.",
+        examples=["developer"],
+    ),
+]
 
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(9999, 12, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Users, projects and APIs as JSON."""
+"""Projects and APIs as JSON."""
 
 from typing import Annotated, Literal
 
@@ -9,19 +9,9 @@ from wayvo.api.schemas.fields import Audience, Description, Name
 from wayvo.core.access.scopes import MAX_SCOPE_LENGTH, SCOPE_PATTERN
 from wayvo.core.instants import format_instant
 from wayvo.core.operations import MAX_OPERATIONS, MAX_PATTERN_LENGTH, METHOD_PATTERN, ApiOperation
-from wayvo.core.organizations import Api, ApiScope, Project, User, Visibility
+from wayvo.core.organizations import Api, ApiScope, Project, Visibility
 from wayvo.services.apis import ChangeApi, RegisterApi
 from wayvo.services.projects import ChangeProject, CreateProject
-
-
-class UserView(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of the organization."""
-
-    id: Annotated[str, Meta(examples=["usr_01k8b3v0q5f7g9h1j3k5m7n9p1"])]
-    email: str
-    name: str
-    role: Annotated[str, Meta(examples=["owner"])]
-    created_at: str
 
 
 class ProjectView(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,13 +168,6 @@ class ChangeApiBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             operations=UNSET if self.operations is UNSET else _operations(self.operations),
             visibility=self.visibility,
         )
-
-
-def user_view(user: User) -> UserView:
-    """Return a member as JSON shows one."""
-    return UserView(
-        id=user.id, email=user.email, name=user.name, role=user.role, created_at=format_instant(user.created_at)
-    )
 
 
 def project_view(project: Project) -> ProjectView:
