@@ -15,6 +15,10 @@ T = TypeVar("T")
 _WAITING = text("""
     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
 """)
+_WAITING_FOR_ROWS = text("""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event <> 'advisory'
+""")
 
 
 class Meeting:
@@ -48,6 +52,12 @@ class Meeting:
         with self._outside.connect() as connection, connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _OUTBOX_LOCK})
             yield
+
+    def waits_for_rows(self) -> int:
+        """Return how many transactions wait for a row, or for whoever holds it."""
+        with self._outside.connect() as connection:
+            found: int = connection.execute(_WAITING_FOR_ROWS).scalar_one()
+            return found
 
     def wait_for_waiting(self, count: int) -> None:
         """Wait until so many transactions wait for another's lock."""
