@@ -16,6 +16,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Select, select
 
 from bench import say
+from wayvo.core.audit_chain import Sealer
+from wayvo.core.credentials.digest import RootSecret
 from wayvo.core.credentials.record import CredentialRecords
 from wayvo.store import credentials
 from wayvo.store.database import Database
@@ -50,7 +52,7 @@ def main() -> None:
 
 
 async def _measure(path: Path, keys: int) -> None:
-    database = SqliteDatabase(path, lambda _: None, node="bench")
+    database = SqliteDatabase(path, lambda _: None, node="bench", sealer=Sealer(RootSecret(bytes(32))))
     cells = Cells()
     cache = Cache(cells, keys)
     filler = Filler(_Stored(database), cache, Compiler(cells), ())

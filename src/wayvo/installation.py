@@ -7,6 +7,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from wayvo.bus.local import LocalBus
+from wayvo.core.audit_chain import Sealer
 from wayvo.core.change import Change
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.core.instants import Clock
@@ -34,6 +35,7 @@ class Installation:
     node: str
     draw: Draw
     root: RootSecret
+    sealer: Sealer
     digester: Digester
     retired: tuple[Digester, ...]
     brands: tuple[str, ...]
@@ -55,7 +57,8 @@ async def open_installation(
         root = _root_secret(settings, folder, entropy)
         _prepare(settings, is_server=is_server)
         bus, node = LocalBus(), entropy(8).hex()
-        database = _open_database(settings, bus.publish, node)
+        sealer = Sealer(root)
+        database = _open_database(settings, bus.publish, node, sealer)
         try:
             draw = Draw(clock, entropy, settings.key_prefix)
             retired_roots = [RootSecret(secret.reveal()) for secret in settings.retired_secret_keys]
@@ -66,6 +69,7 @@ async def open_installation(
                 node=node,
                 draw=draw,
                 root=root,
+                sealer=sealer,
                 digester=Digester(root),
                 retired=tuple(Digester(old) for old in retired_roots if old.fingerprint in in_use),
                 brands=await register_brand(database, settings.key_prefix, clock()),
@@ -90,7 +94,7 @@ def _prepare(settings: Settings, *, is_server: bool) -> None:
         prepare_postgresql(settings.resolved_database_url, may_migrate=not is_server)
 
 
-def _open_database(settings: Settings, publish: Callable[[Change], None], node: str) -> AnyDatabase:
+def _open_database(settings: Settings, publish: Callable[[Change], None], node: str, sealer: Sealer) -> AnyDatabase:
     if settings.is_on_sqlite:
-        return SqliteDatabase(settings.database_path, publish, node)
+        return SqliteDatabase(settings.database_path, publish, node, sealer)
     return PostgresqlDatabase(settings.resolved_database_url, publish, node)

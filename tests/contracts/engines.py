@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 from sqlalchemy import Engine, NullPool, Select, create_engine
 
+from wayvo.core.audit_chain import Sealer
 from wayvo.core.change import Change
+from wayvo.core.credentials.digest import RootSecret
 from wayvo.store.database import Database, Transaction
 from wayvo.store.group_commit import Limits
 from wayvo.store.postgresql import PostgresqlDatabase
@@ -18,6 +20,8 @@ from wayvo.store.schema import migrate
 from wayvo.store.sqlite import SqliteDatabase, create_sqlite_engine
 
 NODE = "0123456789abcdef"
+ROOT = RootSecret(b"the root secret of these databases")
+SEALER = Sealer(ROOT)
 
 
 class ClosableDatabase(Database, Protocol):
@@ -46,7 +50,7 @@ class SqliteEngine:
         self.outside = create_sqlite_engine(path, "BEGIN")
 
     def connect(self, publish: Callable[[Change], None], limits: Limits) -> SqliteDatabase:
-        return SqliteDatabase(self._path, publish, NODE, limits)
+        return SqliteDatabase(self._path, publish, NODE, SEALER, limits)
 
 
 class PostgresqlEngine:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from tests.contracts.engines import NODE, held
+from tests.contracts.engines import NODE, SEALER, held
 from tests.harness.process import ServerProcess
 from tests.harness.server import Client, RunningServer
 from wayvo.core.change import Change
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def database(path: Path) -> AsyncIterator[SqliteDatabase]:
     """An open database."""
-    database = SqliteDatabase(path, lambda _: None, NODE)
+    database = SqliteDatabase(path, lambda _: None, NODE, SEALER)
     yield database
     await database.close()
 

@@ -92,4 +92,11 @@ class Actor(msgspec.Struct, frozen=True):
         return _NOTHING if project_id is None else self.in_projects.get(project_id, _NOTHING)
 
 
+class SystemActor(msgspec.Struct, frozen=True):
+    """Wayvo itself, or who commands the server's own machine: a part of the program, in some organization's trail."""
+
+    id: Literal["cli", "server"]
+    organization_id: str
+
+
 _NOTHING: Final = Held(frozenset(), NO_ACCESS)

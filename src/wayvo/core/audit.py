@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from wayvo.core.actor import Actor
+from wayvo.core.actor import Actor, SystemActor
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +26,15 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Happening(msgspec.Struct, frozen=True):
-    """What is known of an event before its job runs: its id (a job draws none), the moment, and who acts."""
+    """What is known of an event before its job runs: its id (a job draws none), the moment, and who acts.
+
+    Where Wayvo itself acts, the organization may be found by the job alone: it makes the happening of an
+    id that was drawn before.
+    """
 
     id: str
     at: int
-    actor: Actor
+    actor: Actor | SystemActor
 
     def event(
         self,
@@ -46,20 +50,27 @@ class Happening(msgspec.Struct, frozen=True):
         """
         old, new = differences(before, after)
         actor = self.actor
+        fields: dict[str, Any] = {
+            "id": self.id,
+            "organization_id": actor.organization_id,
+            "at": self.at,
+            "action": action,
+            "target_type": target_type,
+            "target_id": target_id,
+            "before": old,
+            "after": new,
+        }
+        if isinstance(actor, SystemActor):
+            return AuditEvent(
+                actor_type="system", actor_id=actor.id, credential_id=None, address=None, request_id=None, **fields
+            )
         return AuditEvent(
-            id=self.id,
-            organization_id=actor.organization_id,
-            at=self.at,
             actor_type=actor.principal.type,
             actor_id=actor.principal.id,
             credential_id=actor.credential_id,
             address=actor.origin.address,
             request_id=actor.origin.request_id,
-            action=action,
-            target_type=target_type,
-            target_id=target_id,
-            before=old,
-            after=new,
+            **fields,
         )
 
 

@@ -121,6 +121,7 @@ class ApiKeys:
             secret,
         )
         digest = self._digester(secret.encode())
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> Issued | Repeated | Problem:
             connection = transaction.connection
@@ -142,6 +143,7 @@ class ApiKeys:
             if earlier := keep(connection, actor, once, issued, now):
                 return earlier
             api_keys.insert(connection, issued.key, digest, self._digester.fingerprint)
+            transaction.record(happening.event("api_key.create", "api_key", issued.key.id, None, issued.key))
             transaction.announce(Change("credential", digest.hex(), now))
             return issued
 
@@ -180,6 +182,7 @@ class ApiKeys:
         if problem := actor.lacks_everywhere(API_KEYS_WRITE):
             return problem
         now = self._draw.clock()
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
@@ -196,7 +199,10 @@ class ApiKeys:
                 problem := refuse_access(connection, actor, key.access, changed.access, place)
             ):
                 return problem
+            if changed == key:
+                return key
             api_keys.update(connection, key, changed)
+            transaction.record(happening.event("api_key.change", "api_key", key_id, key, changed))
             transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return changed
 
@@ -215,6 +221,7 @@ class ApiKeys:
         now = self._draw.clock()
         successor_id = self._draw.new_id("key", now)
         secrets = {mode: self._draw.new_secret(mode) for mode in Mode}
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> Rotated | Repeated | Problem:
             connection = transaction.connection
@@ -255,6 +262,8 @@ class ApiKeys:
             digest = self._digester(secret.encode())
             api_keys.update(connection, key, predecessor)
             api_keys.insert(connection, successor, digest, self._digester.fingerprint)
+            event = happening.event("api_key.rotate", "api_key", key_id, key, predecessor)
+            transaction.record(replace(event, after={**(event.after or {}), "successor": successor}))
             transaction.announce(Change("credential", digest.hex(), now))
             transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return rotated
@@ -266,6 +275,7 @@ class ApiKeys:
         if problem := actor.lacks_everywhere(API_KEYS_WRITE):
             return problem
         now = self._draw.clock()
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
@@ -276,6 +286,7 @@ class ApiKeys:
                 return key
             revoked = replace(key, revoked_at=now, revocation_reason=reason)
             api_keys.update(connection, key, revoked)
+            transaction.record(happening.event("api_key.revoke", "api_key", key_id, key, revoked))
             transaction.announce(Change("credential", api_keys.digest_of(connection, key_id).hex(), now))
             return revoked
 

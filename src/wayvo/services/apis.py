@@ -73,6 +73,7 @@ class Apis:
         )
         if problem := _refuse_operations(api):
             return problem
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> Api | Repeated | Problem:
             connection = transaction.connection
@@ -87,6 +88,7 @@ class Apis:
                 )
             if earlier := keep(connection, actor, once, api, now):
                 return earlier
+            transaction.record(happening.event("api.register", "api", api.id, None, api))
             transaction.announce(Change("api", api.id, now))
             return api
 
@@ -118,6 +120,7 @@ class Apis:
         if command.scopes is not UNSET and (problem := _refuse_scopes(command.scopes)):
             return problem
         now = self._draw.clock()
+        happening = self._draw.happening(actor, now)
         fields = {
             name: value
             for name in ("name", "description", "scopes", "operations", "visibility")
@@ -138,7 +141,10 @@ class Apis:
                 return problem
             if fault := _refuse_loss(changed) if command.operations is UNSET else _refuse_operations(changed):
                 return fault
+            if changed == api:
+                return api
             apis.update(connection, changed)
+            transaction.record(happening.event("api.change", "api", api_id, api, changed))
             transaction.announce(Change("api", api_id, now))
             return changed
 

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from wayvo.core.access.permissions import OWN_AUDIENCE, PERMISSIONS
+from wayvo.core.actor import SystemActor
+from wayvo.core.audit import Happening
 from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import ApiKey, Issued
 from wayvo.core.credentials.digest import Digester
@@ -25,6 +30,15 @@ class Founding:
     password_hash: str | None
     key_name: str
     scopes: tuple[str, ...]
+
+
+class _FirstThings(msgspec.Struct, frozen=True):
+    """What the audit trail says of a founding: neither the password's hash nor the key's secret."""
+
+    organization: Organization
+    owner: User
+    project: Project
+    api_key: ApiKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +99,8 @@ async def found(database: Database, draw: Draw, digester: Digester, founding: Fo
         created_by=owner.id,
     )
     digest = digester(secret.encode())
+    happening = Happening(draw.new_id("evt", now), now, SystemActor("cli", organization.id))
+    made = _FirstThings(organization, owner, project, key)
 
     def job(transaction: Transaction) -> Founded | None:
         connection = transaction.connection
@@ -96,6 +112,7 @@ async def found(database: Database, draw: Draw, digester: Digester, founding: Fo
         projects.insert(connection, project)
         apis.insert(connection, api)
         api_keys.insert(connection, key, digest, digester.fingerprint)
+        transaction.record(happening.event("installation.found", "organization", organization.id, None, made))
         transaction.announce(Change("credential", digest.hex(), now))
         return Founded(organization, owner, project, Issued(key, secret))
 
@@ -105,9 +122,19 @@ async def found(database: Database, draw: Draw, digester: Digester, founding: Fo
 async def declare_own_scopes(database: Database, draw: Draw) -> None:
     """Make Wayvo's own API declare what this version of Wayvo knows; nothing to do before the founding."""
     now = draw.clock()
+    event_id = draw.new_id("evt", now)
 
     def job(transaction: Transaction) -> None:
-        if changed := apis.set_built_in_scopes(transaction.connection, OWN_AUDIENCE, OWN_SCOPES):
-            transaction.announce(Change("api", changed, now))
+        connection = transaction.connection
+        owner = apis.owner_of(connection, OWN_AUDIENCE)
+        if owner is None:
+            return
+        api = apis.by_audience(connection, owner, [OWN_AUDIENCE])[OWN_AUDIENCE]
+        # Of nodes that start at once, one changes it.
+        if apis.set_built_in_scopes(connection, OWN_AUDIENCE, OWN_SCOPES):
+            happening = Happening(event_id, now, SystemActor("server", owner))
+            changed = replace(api, scopes=OWN_SCOPES)
+            transaction.record(happening.event("api.change", "api", api.id, api, changed))
+            transaction.announce(Change("api", api.id, now))
 
     await database.write(job)

@@ -6,6 +6,8 @@ first key of their own, or by another when the last one is lost.
 
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.scopes import EVERYTHING
+from wayvo.core.actor import SystemActor
+from wayvo.core.audit import Happening
 from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import ApiKey, Issued
 from wayvo.core.credentials.digest import Digester
@@ -22,6 +24,7 @@ async def issue_operator_key(database: Database, draw: Draw, digester: Digester,
     secret = draw.new_secret(Mode.LIVE)
     key_id, project_id = draw.new_id("key", now), draw.new_id("prj", now)
     digest = digester(secret.encode())
+    key_event, project_event = draw.new_id("evt", now), draw.new_id("evt", now)
 
     def job(transaction: Transaction) -> Issued | None:
         connection = transaction.connection
@@ -38,6 +41,8 @@ async def issue_operator_key(database: Database, draw: Draw, digester: Digester,
                 created_at=now,
             )
             projects.insert(connection, project)
+            happening = Happening(project_event, now, SystemActor("cli", operator_id))
+            transaction.record(happening.event("project.create", "project", project.id, None, project))
             transaction.announce(Change("project", project.id, now))
         key = ApiKey(
             id=key_id,
@@ -55,6 +60,8 @@ async def issue_operator_key(database: Database, draw: Draw, digester: Digester,
             created_by=None,
         )
         api_keys.insert(connection, key, digest, digester.fingerprint)
+        happening = Happening(key_event, now, SystemActor("cli", operator_id))
+        transaction.record(happening.event("api_key.create", "api_key", key.id, None, key))
         transaction.announce(Change("credential", digest.hex(), now))
         return Issued(key, secret)
 

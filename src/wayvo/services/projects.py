@@ -52,12 +52,14 @@ class Projects:
             description=command.description,
             created_at=now,
         )
+        happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> Project | Repeated:
             connection = transaction.connection
             if earlier := find_earlier(connection, actor, once, now) or keep(connection, actor, once, project, now):
                 return earlier
             projects.insert(connection, project)
+            transaction.record(happening.event("project.create", "project", project.id, None, project))
             transaction.announce(Change("project", project.id, now))
             transaction.record(happening.event("project.create", "project", project.id, None, project))
             return project
@@ -101,7 +103,10 @@ class Projects:
             if project.archived_at is not None:
                 return ProjectArchived("An archived project does not change.")
             changed = replace(project, **fields)
+            if changed == project:
+                return project
             projects.update(transaction.connection, changed)
+            transaction.record(happening.event("project.change", "project", project_id, project, changed))
             transaction.announce(Change("project", project_id, now))
             transaction.record(happening.event("project.change", "project", project_id, project, changed))
             return changed
@@ -123,6 +128,7 @@ class Projects:
                 return project
             archived = replace(project, archived_at=now)
             projects.update(transaction.connection, archived)
+            transaction.record(happening.event("project.archive", "project", project_id, project, archived))
             transaction.announce(Change("project", project_id, now))
             transaction.record(happening.event("project.archive", "project", project_id, project, archived))
             return archived

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection
 
 from wayvo.core.audit import AuditEvent
+from wayvo.core.audit_chain import Record, record_of
 from wayvo.core.change import Change
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ class Transaction:
 
     connection: Connection
     changes: list[Change] = field(default_factory=list)
-    events: list[AuditEvent] = field(default_factory=list)
+    events: list[Record] = field(default_factory=list)
 
     def announce(self, change: Change) -> None:
         """Tell every cache of ``change``: by an outbox row in this transaction, and by the bus after its commit."""
@@ -30,7 +31,8 @@ class Transaction:
 
     def record(self, event: AuditEvent) -> None:
         """Put ``event`` into the audit trail, in this transaction."""
-        self.events.append(event)
+        # Encoded here: an event that can't be is its own job's failure, not its neighbours'.
+        self.events.append(record_of(event))
 
 
 Job = Callable[[Transaction], T]

@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from wayvo.core.audit_chain import Record
 from wayvo.core.change import Change
-from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Job
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Job, Transaction
 
 T = TypeVar("T")
 
@@ -45,14 +46,16 @@ class Submission:
     result: Any = None
     failure: BaseException | None = None
     changes: Sequence[Change] = ()
+    events: Sequence[Record] = ()
 
-    def succeed(self, result: object, changes: Sequence[Change]) -> None:
+    def succeed(self, result: object, transaction: Transaction) -> None:
         """Settle what the job answered; it is told once the batch is durable."""
-        self.result, self.changes, self.failure = result, changes, None
+        self.result, self.failure = result, None
+        self.changes, self.events = transaction.changes, transaction.events
 
     def fail(self, failure: BaseException) -> None:
         """Settle why the job did not happen."""
-        self.result, self.changes, self.failure = None, (), failure
+        self.result, self.changes, self.events, self.failure = None, (), (), failure
 
 
 class WriteEngine(Protocol):

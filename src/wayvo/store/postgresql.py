@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from wayvo.core.change import Change
-from wayvo.store import last_batches, outbox
+from wayvo.store import audit, last_batches, outbox
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, Query, Transaction
 from wayvo.store.group_commit import Limits, Submission
 from wayvo.store.schema import check, migrate
@@ -199,8 +199,9 @@ class _Attempt:
         with self._engine.connect() as connection, connection.begin() as transaction:
             for submission in batch:
                 context = Transaction(connection)
-                submission.succeed(submission.job(context), context.changes)
+                submission.succeed(submission.job(context), context)
                 self.index += 1
+            audit.insert_unchained(connection, [event for submission in batch for event in submission.events])
             last_batches.note(connection, self._node, self.name)
             self._announce(connection, [change for submission in batch for change in submission.changes])
             self.is_committing = True

@@ -11,8 +11,9 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
+from wayvo.core.audit_chain import Sealer
 from wayvo.core.change import Change
-from wayvo.store import outbox
+from wayvo.store import audit, outbox
 from wayvo.store.database import DatabaseBusy, DatabaseUnavailable, Query, Transaction
 from wayvo.store.group_commit import Limits, Submission
 from wayvo.store.schema import migrate
@@ -78,11 +79,14 @@ def create_sqlite_engine(path: Path, begin: str) -> Engine:
 
 
 class SqliteDatabase(ThreadedDatabase):
-    """A database in one file; ``node`` names this process in the outbox."""
+    """A database in one file; ``node`` names this process in the outbox, ``sealer`` chains the audit trail."""
 
-    def __init__(self, path: Path, publish: Callable[[Change], None], node: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, publish: Callable[[Change], None], node: str, sealer: Sealer, limits: Limits | None = None
+    ) -> None:
         limits = limits or Limits()
-        super().__init__(_SqliteWriter(path, node, limits), _SqliteReader(path, limits), READERS, publish, limits)
+        writer, reader = _SqliteWriter(path, node, sealer, limits), _SqliteReader(path, limits)
+        super().__init__(writer, reader, READERS, publish, limits)
 
 
 class _SqliteReader:
@@ -118,9 +122,10 @@ class _SqliteReader:
 class _SqliteWriter:
     """Runs batches on one connection (:class:`wayvo.store.group_commit.WriteEngine`)."""
 
-    def __init__(self, path: Path, node: str, limits: Limits) -> None:
+    def __init__(self, path: Path, node: str, sealer: Sealer, limits: Limits) -> None:
         self._engine = create_sqlite_engine(path, "BEGIN IMMEDIATE")
         self._node = node
+        self._sealer = sealer
         self._limits = limits
         self._deadline = _Deadline()
         self._connection: Connection | None = None
@@ -133,9 +138,10 @@ class _SqliteWriter:
                 for culprit, submission in enumerate(batch):  # noqa: B007 - read when a job raises
                     transaction = Transaction(connection)
                     self._deadline.at = time.monotonic() + self._limits.job_seconds
-                    submission.succeed(submission.job(transaction), transaction.changes)
+                    submission.succeed(submission.job(transaction), transaction)
                 culprit = None
                 self._deadline.at = float("inf")
+                audit.insert_chained(connection, [event for done in batch for event in done.events], self._sealer)
                 outbox.insert(connection, self._node, (change for done in batch for change in done.changes))
         except Exception as error:  # noqa: BLE001 - whatever a job raises belongs to its caller, not to this thread
             failure = _translated(error) if isinstance(error, DBAPIError) else error

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, String, Table, Text, text
 
 from wayvo.store.tables.types import Bytewise, metadata
 
@@ -15,7 +15,7 @@ audit_events: Final = Table(
     Column("actor_type", Text, nullable=False),
     Column("actor_id", Text, nullable=False),
     Column("credential_id", Text),
-    Column("network", Text),
+    Column("address", Text),
     Column("request_id", Text),
     Column("action", Bytewise, nullable=False),
     Column("target_type", Text, nullable=False),
@@ -24,13 +24,14 @@ audit_events: Final = Table(
     Column("after", Text),
     Column("sequence", BigInteger),
     Column("mac", LargeBinary(32)),
+    Column("mac_secret", String(16)),
     # The newest first: all of an organization, of one thing, of one actor, of one kind.
     Index(None, "organization_id", "id"),
     Index(None, "organization_id", "target_id", "id"),
     Index(None, "organization_id", "actor_id", "id"),
     Index(None, "organization_id", "action", "id"),
     # The chain in its order, and what is not in it yet.
-    Index(None, "organization_id", "sequence"),
+    Index(None, "organization_id", "sequence", unique=True),
     Index(
         "ix_audit_events_unchained",
         "id",
@@ -39,7 +40,7 @@ audit_events: Final = Table(
     ),
 )
 """Who did what. ``before`` and ``after`` are JSON, never with a secret. ``sequence`` and ``mac`` are its place in its
-organization's chain; on PostgreSQL they are added within a second."""
+organization's chain, ``mac_secret`` says under which root secret; on PostgreSQL they are added within a second."""
 
 audit_chains: Final = Table(
     "audit_chains",
@@ -47,7 +48,10 @@ audit_chains: Final = Table(
     Column("organization_id", Bytewise, ForeignKey("organizations.id"), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
     Column("mac", LargeBinary(32), nullable=False),
+    Column("seal", LargeBinary(32), nullable=False),
     Column("pruned_sequence", BigInteger, nullable=False, server_default="0"),
     Column("pruned_mac", LargeBinary(32)),
+    Column("pruned_seal", LargeBinary(32)),
 )
-"""The last link of each organization's chain, and the last one of those that were pruned."""
+"""The last link of each organization's chain, and the last one of those that were pruned; both sealed, so that nobody
+can give out an earlier link for the last, or a later one for the first."""

@@ -32,8 +32,10 @@ def upgrade() -> None:
         sa.Column("organization_id", _bytewise, nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("mac", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("seal", sa.LargeBinary(length=32), nullable=False),
         sa.Column("pruned_sequence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("pruned_mac", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("pruned_seal", sa.LargeBinary(length=32), nullable=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_audit_chains_organization_id"),
         sa.PrimaryKeyConstraint("organization_id", name="pk_audit_chains"),
     )
@@ -45,7 +47,7 @@ def upgrade() -> None:
         sa.Column("actor_type", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Text(), nullable=False),
         sa.Column("credential_id", sa.Text(), nullable=True),
-        sa.Column("network", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("action", _bytewise, nullable=False),
         sa.Column("target_type", sa.Text(), nullable=False),
@@ -54,6 +56,7 @@ def upgrade() -> None:
         sa.Column("after", sa.Text(), nullable=True),
         sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column("mac", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("mac_secret", sa.String(length=16), nullable=True),
         sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_audit_events_organization_id"),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
@@ -68,7 +71,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_events_organization_id_id", "audit_events", ["organization_id", "id"], unique=False)
     op.create_index(
-        "ix_audit_events_organization_id_sequence", "audit_events", ["organization_id", "sequence"], unique=False
+        "ix_audit_events_organization_id_sequence", "audit_events", ["organization_id", "sequence"], unique=True
     )
     op.create_index(
         "ix_audit_events_organization_id_target_id_id",
