@@ -31,12 +31,14 @@ from wayvo.gate.openapi import doors
 from wayvo.gate.verify import MAX_BODY_BYTES, VerifyHandler
 from wayvo.gate.wire import Problems
 from wayvo.installation import AnyDatabase, Installation
+from wayvo.jobs.audit_trail import chain_events, prune_events
 from wayvo.jobs.last_uses import store_last_uses
 from wayvo.jobs.runner import Job, running
 from wayvo.jobs.sweep import sweep
 from wayvo.services.acceptance import Acceptance
 from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
+from wayvo.services.audit import AuditTrail
 from wayvo.services.bootstrap import declare_own_scopes
 from wayvo.services.directory import Services
 from wayvo.services.invitations import Invitations
@@ -63,6 +65,8 @@ from wayvo.verify.snapshot import Compiler
 LAST_USES_SECONDS: Final = 10.0
 """Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
 SWEEP_SECONDS: Final = 60.0
+CHAIN_SECONDS: Final = 0.5
+PRUNE_SECONDS: Final = 600.0
 PROBE_SECONDS: Final = 2.0
 
 # Seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long.
@@ -114,6 +118,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         invitations=Invitations(database, lister, draw, installation.digester),
         organizations=Organizations(database, lister, draw, installation.digester),
         project_members=ProjectMembers(database, lister, draw),
+        audit=AuditTrail(database, lister),
         projects=Projects(database, lister, draw),
         roles=Roles(database, lister, draw),
         users=Users(database, lister, draw),
@@ -164,6 +169,12 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     jobs = (
         Job("store last uses", LAST_USES_SECONDS, lambda: store_last_uses(database, meter)),
         Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
+        Job("chain audit events", CHAIN_SECONDS, lambda: chain_events(database, installation.sealer)),
+        Job(
+            "prune audit events",
+            PRUNE_SECONDS,
+            lambda: prune_events(database, installation.sealer, draw.clock, settings.audit_retention_days),
+        ),
     )
     metrics = _metrics(database, cache, meter, follower)
     async with _following(follower, settings), running(jobs):

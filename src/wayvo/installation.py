@@ -55,13 +55,13 @@ async def open_installation(
             if (place := settings.database_path.parent).is_dir() and not place.samefile(folder.path):
                 stack.enter_context(DataFolder(place).lock())
         root = _root_secret(settings, folder, entropy)
+        retired_roots = _retired(settings)
         _prepare(settings, is_server=is_server)
         bus, node = LocalBus(), entropy(8).hex()
         sealer = Sealer(root)
         database = _open_database(settings, bus.publish, node, sealer)
         try:
             draw = Draw(clock, entropy, settings.key_prefix)
-            retired_roots = [RootSecret(secret.reveal()) for secret in settings.retired_secret_keys]
             in_use = await adopt_root_secret(database, root, retired_roots, clock())
             yield Installation(
                 database=database,
@@ -76,6 +76,16 @@ async def open_installation(
             )
         finally:
             await database.close()
+
+
+def root_secrets(settings: Settings) -> tuple[RootSecret, tuple[RootSecret, ...]]:
+    """Return the root secret of a database that is there, and the retired ones, for who only reads."""
+    folder = DataFolder(settings.data_dir) if settings.is_on_sqlite and settings.secret_key is None else None
+    return _root_secret(settings, folder, os.urandom), _retired(settings)
+
+
+def _retired(settings: Settings) -> tuple[RootSecret, ...]:
+    return tuple(RootSecret(secret.reveal()) for secret in settings.retired_secret_keys)
 
 
 def _root_secret(settings: Settings, folder: DataFolder | None, entropy: Entropy) -> RootSecret:

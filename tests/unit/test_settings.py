@@ -53,6 +53,7 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         "WAYVO_STALE_SECONDS": ("1", "1"),
         "WAYVO_CACHE_CREDENTIALS": ("1000", "1000"),
         "WAYVO_FAST_LANE": ("off", "False"),
+        "WAYVO_AUDIT_RETENTION_DAYS": ("400", "400"),
         "WAYVO_MAX_CONNECTIONS": ("500", "500"),
         "WAYVO_DRAIN_SECONDS": ("0", "0"),
         "WAYVO_LOG_FORMAT": ("JSON", "json"),

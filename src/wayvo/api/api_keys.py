@@ -1,7 +1,7 @@
 """``/v1/api-keys``."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from litestar import Controller, Response, get, patch, post
 from litestar.di import NamedDependency
@@ -21,11 +21,10 @@ from wayvo.api.schemas.api_keys import (
     rotated_view,
     view,
 )
-from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Instant, Limit, List, to_instant, to_list
+from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Instant, Limit, List, moment, to_list
 from wayvo.api.strict_request import StrictRequest
 from wayvo.core.credentials.api_key import ApiKey, Issued, Status
 from wayvo.core.credentials.format import Mode
-from wayvo.core.errors import InvalidField, InvalidRequest
 from wayvo.core.paging import DEFAULT_PAGE
 from wayvo.services.api_keys import Rotated
 from wayvo.services.directory import Services
@@ -101,8 +100,8 @@ class ApiKeysController(Controller):
             mode=mode,
             status=status,
             text=text,
-            expiring_before=_moment("expiring_before", expiring_before),
-            unused_since=_moment("unused_since", unused_since),
+            expiring_before=unwrap(moment("expiring_before", expiring_before)),
+            unused_since=unwrap(moment("unused_since", unused_since)),
         )
         listing = unwrap(await services.api_keys.list(request.auth, wanted, Paging(limit, cursor)))
         now = services.clock()
@@ -167,10 +166,3 @@ class ApiKeysController(Controller):
         """End a key at once and for good: it is denied before this answer is sent. Needs `api-keys:write`."""
         key = unwrap(await services.api_keys.revoke(request.auth, api_key_id, data.reason))
         return view(key, services.clock())
-
-
-def _moment(name: str, moment: Any) -> int | None:
-    if moment is None:
-        return None
-    instant = to_instant(name, moment)
-    return unwrap(InvalidRequest(instant.detail, instant.errors) if isinstance(instant, InvalidField) else instant)

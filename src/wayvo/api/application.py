@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from wayvo.api.api_keys import ApiKeysController
 from wayvo.api.apis import ApisController
+from wayvo.api.audit import AuditEventsController
 from wayvo.api.authentication import Authentication
 from wayvo.api.health import HealthController, Probe
 from wayvo.api.invitations import InvitationsController
@@ -30,6 +31,7 @@ from wayvo.verify.handler import Verifier
 RESOURCES: Final[Sequence[ControllerRouterHandler]] = (
     ApiKeysController,
     ApisController,
+    AuditEventsController,
     ProjectsController,
     ProjectMembersController,
     OrganizationsController,

@@ -43,7 +43,7 @@ class Authentication(AbstractAuthenticationMiddleware):
         decision = await self._verifier.ask(presented, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
         if decision.code is not Code.VALID or decision.snapshot is None:
             raise Refused(DENIALS[decision.code])
-        origin = Origin(address, request_id_of(cast("Scope", connection.scope)))
+        origin = Origin(address or None, request_id_of(cast("Scope", connection.scope)))
         actor = _actor(decision.snapshot, origin)
         return AuthenticationResult(user=actor, auth=actor)
 

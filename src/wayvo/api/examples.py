@@ -6,6 +6,7 @@ import msgspec
 
 from wayvo.api.health import Health, Readiness
 from wayvo.api.schemas.api_keys import ApiKeyView, IssuedApiKeyView, PredecessorView, RotatedApiKeyView
+from wayvo.api.schemas.audit import AuditEventView, PartyView
 from wayvo.api.schemas.members import (
     AcceptedView,
     InvitationView,
@@ -191,6 +192,20 @@ _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
         visibility="private",
         built_in=False,
         created_at=_MADE,
+    ),
+    AuditEventView(
+        id="evt_06fsbc4rvpv0lt5j7k9m1p3r5s",
+        organization_id=_ORGANIZATION,
+        at=_MADE,
+        action="project.change",
+        actor=PartyView("service_account", _PROJECT),
+        credential_id=_CREATOR,
+        address="203.0.113.7",
+        request_id="req_5f0c1d2e3a4b5c6d7e8f9a0b",
+        target=PartyView("project", _PROJECT),
+        before={"name": "Billing"},
+        after={"name": "Invoices"},
+        sequence=17,
     ),
     WhoamiView(
         credential=CredentialView(id=_KEY, kind="api_key", name="Billing service", mode=Mode.LIVE, expires_at=None),

@@ -34,6 +34,7 @@ _TAGS: Final = {
     "Users": "The members of the organization.",
     "Invitations": "How somebody becomes a member.",
     "Roles": "What members may do, and what that is made of.",
+    "Audit trail": "What has happened in the organization, and who did it.",
     "Identity": "What a credential learns of itself.",
     "Operations": "For load balancers and supervisors.",
     "Reference": "This reference, for programs and for people.",

@@ -12,6 +12,7 @@ from wayvo.client.models import (
     ApiChanges,
     ApiKey,
     ApiKeyChanges,
+    AuditEvent,
     IssuedApiKey,
     NewApi,
     NewApiKey,
@@ -130,6 +131,31 @@ def create_api(api: NewApi, *, idempotency_key: str | None = None) -> Call[Prote
 def update_api(api_id: str, changes: ApiChanges) -> Call[ProtectedApi]:
     """Change a protected API."""
     return Call("PATCH", _api(api_id), ProtectedApi, body=changes)
+
+
+def list_audit_events(
+    *,
+    action: str | None = None,
+    actor_id: str | None = None,
+    target_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Listing[AuditEvent]:
+    """List what has happened in the organization; what is ``None`` doesn't filter."""
+    filters = {
+        "action": None if action is None else refuse_secret(action),
+        "actor_id": None if actor_id is None else refuse_secret(actor_id),
+        "target_id": None if target_id is None else refuse_secret(target_id),
+        "since": None if since is None else _rfc3339(since),
+        "until": None if until is None else _rfc3339(until),
+    }
+    given = tuple((name, value) for name, value in filters.items() if value is not None)
+    return Listing("/v1/audit-events", AuditEvent, given)
+
+
+def get_audit_event(event_id: str) -> Call[AuditEvent]:
+    """Read one audit event."""
+    return Call("GET", f"/v1/audit-events/{_id('evt', event_id)}", AuditEvent, repeatable=True)
 
 
 def _creation(path: str, body: Struct, returns: type[T], idempotency_key: str | None) -> Call[T]:

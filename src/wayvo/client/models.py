@@ -13,7 +13,7 @@ from wayvo.core.credentials.format import Mode
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a credential speaks for."""
+    """Who a credential speaks for; in an audit event, who did something or what it was done to."""
 
     type: str
     id: str
@@ -123,6 +123,23 @@ class ProtectedApi(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...] = ()
     operations: tuple[Operation, ...] = ()
     built_in: bool = False
+
+
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened: who did it, to what, from where, and how that changed."""
+
+    id: str
+    at: datetime
+    action: str
+    actor: Principal
+    target: Principal
+    organization_id: str | None = None
+    credential_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    sequence: int | None = None
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):

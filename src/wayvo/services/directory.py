@@ -6,6 +6,7 @@ from wayvo.core.instants import Clock
 from wayvo.services.acceptance import Acceptance
 from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
+from wayvo.services.audit import AuditTrail
 from wayvo.services.invitations import Invitations
 from wayvo.services.organizations import Organizations
 from wayvo.services.project_members import ProjectMembers
@@ -25,6 +26,7 @@ class Services:
     invitations: Invitations
     organizations: Organizations
     project_members: ProjectMembers
+    audit: AuditTrail
     projects: Projects
     roles: Roles
     users: Users

@@ -44,6 +44,7 @@ class Settings:
     stale_seconds: int
     cache_credentials: int
     fast_lane: bool
+    audit_retention_days: int
     max_connections: int
     drain_seconds: int
     log_format: LogFormat

@@ -77,6 +77,12 @@ FIELDS: Final = (
         "true",
         "Whether verify and forward-auth are answered in the fast lane, counted but without a line each in the log.",
     ),
+    Field(
+        "audit_retention_days",
+        values.count(0, 36_500),
+        "0",
+        "How many days audit events are kept; 0 keeps them for ever.",
+    ),
     Field("max_connections", values.count(10, 1_000_000), "10000", "How many connections a process keeps at a time."),
     Field("drain_seconds", values.count(0, 600), "10", "How long requests may go on after SIGTERM."),
     Field(

@@ -1,16 +1,15 @@
 """The audit trail: events go in with the change that they tell of, and become links of their organization's chain."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, and_, select, text
 
 from wayvo.core.audit import AuditEvent
 from wayvo.core.audit_chain import FIELDS, START, Link, Record, Sealer
 from wayvo.core.ids import ENTROPY_BYTES, new_id
 from wayvo.core.paging import Page, Position
-from wayvo.store.dialect import upsert
 from wayvo.store.paging import newest_first
 from wayvo.store.rows import AnyRow
 from wayvo.store.tables import audit_chains, audit_events, installation
@@ -35,8 +34,18 @@ _LINK_ON_POSTGRESQL: Final = text(
     "CAST(:ids AS text[]), CAST(:sequences AS bigint[]), CAST(:macs AS bytea[])) AS made(id, sequence, mac) "
     "WHERE audit_events.id = made.id"
 )
-_HEADS: Final = select(audit_chains.c.organization_id, audit_chains.c.sequence, audit_chains.c.mac).where(
-    audit_chains.c.organization_id.in_(bindparam("wanted", expanding=True))
+_HEADS_ON_POSTGRESQL: Final = text(
+    "SELECT organization_id, sequence, mac FROM audit_chains WHERE organization_id = ANY(CAST(:wanted AS text[]))"
+)
+_MOVE_HEAD: Final = (
+    "ON CONFLICT (organization_id) DO UPDATE SET sequence = excluded.sequence, mac = excluded.mac, seal = excluded.seal"
+)
+_HEAD_ON_SQLITE: Final = (
+    f"INSERT INTO audit_chains (organization_id, sequence, mac, seal) VALUES (?, ?, ?, ?) {_MOVE_HEAD}"  # noqa: S608 - likewise
+)
+_HEADS_TO_POSTGRESQL: Final = text(
+    "INSERT INTO audit_chains (organization_id, sequence, mac, seal) SELECT * FROM unnest(CAST(:owners AS text[]), "  # noqa: S608 - likewise
+    f"CAST(:sequences AS bigint[]), CAST(:macs AS bytea[]), CAST(:seals AS bytea[])) {_MOVE_HEAD}"
 )
 _PENDING: Final = select(*_RECORD).where(audit_events.c.sequence.is_(None)).order_by(audit_events.c.id)
 
@@ -133,16 +142,10 @@ def page(
 
 def organizations_to_prune(connection: Connection, before_us: int) -> list[str]:
     """Return whose first kept link is older than that."""
-    first = audit_events.c
-    oldest = (
-        select(first.at)
-        .where(
-            first.organization_id == audit_chains.c.organization_id,
-            first.sequence == audit_chains.c.pruned_sequence + 1,
-        )
-        .scalar_subquery()
-    )
-    statement = select(audit_chains.c.organization_id).where(oldest < before_us)
+    first, chain = audit_events.c, audit_chains.c
+    is_first = and_(first.organization_id == chain.organization_id, first.sequence == chain.pruned_sequence + 1)
+    oldest = select(first.at).where(is_first).scalar_subquery()
+    statement = select(chain.organization_id).where(oldest < before_us)
     return list(connection.execute(statement).scalars())
 
 
@@ -183,27 +186,36 @@ def prune(connection: Connection, organization_id: str, before_us: int, sealer: 
 
 def _extend(connection: Connection, records: Sequence[Record], sealer: Sealer) -> list[Link]:
     """Return the link of each record, and move the ends of their chains: one reading and one writing for the batch."""
-    wanted = {str(record[_ORGANIZATION]) for record in records}
-    heads = dict.fromkeys(sorted(wanted), START)
-    for row in connection.execute(_HEADS, {"wanted": list(heads)}):
-        heads[row.organization_id] = Link(row.sequence, row.mac)
+    owners = sorted({str(record[_ORGANIZATION]) for record in records})
+    heads = _heads(connection, owners)
     links = []
     for record in records:
         owner = str(record[_ORGANIZATION])
         heads[owner] = link = sealer.link(heads[owner], record)
         links.append(link)
-    _store_heads(connection, heads.items(), sealer)
+    seals = [sealer.seal("head", owner, heads[owner]) for owner in owners]
+    if connection.dialect.name == "postgresql":
+        moved = {
+            "owners": owners,
+            "sequences": [heads[owner].sequence for owner in owners],
+            "macs": [heads[owner].mac for owner in owners],
+            "seals": seals,
+        }
+        connection.execute(_HEADS_TO_POSTGRESQL, moved)
+    else:
+        rows = [(owner, *heads[owner], seal) for owner, seal in zip(owners, seals, strict=True)]
+        connection.exec_driver_sql(_HEAD_ON_SQLITE, rows)
     return links
 
 
-def _store_heads(connection: Connection, heads: Iterable[tuple[str, Link]], sealer: Sealer) -> None:
-    rows = [
-        {"organization_id": owner, "sequence": link.sequence, "mac": link.mac, "seal": sealer.seal("head", owner, link)}
-        for owner, link in heads
-    ]
-    statement = upsert(connection, audit_chains)
-    moved = {name: statement.excluded[name] for name in ("sequence", "mac", "seal")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["organization_id"], set_=moved), rows)
+def _heads(connection: Connection, owners: Sequence[str]) -> dict[str, Link]:
+    if connection.dialect.name == "postgresql":
+        found = connection.execute(_HEADS_ON_POSTGRESQL, {"wanted": owners})
+    else:
+        marks = ", ".join("?" * len(owners))
+        statement = f"SELECT organization_id, sequence, mac FROM audit_chains WHERE organization_id IN ({marks})"  # noqa: S608 - marks
+        found = connection.exec_driver_sql(statement, tuple(owners))
+    return dict.fromkeys(owners, START) | {owner: Link(sequence, mac) for owner, sequence, mac in found}
 
 
 def _first_id(instant_us: int) -> str:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.scopes import GRANT_PATTERN, MAX_SCOPE_LENGTH
-from wayvo.core.errors import InvalidField, invalid
+from wayvo.core.errors import InvalidField, InvalidRequest, invalid
 from wayvo.core.instants import from_datetime
 from wayvo.core.paging import MAX_CURSOR_LENGTH, MAX_PAGE
 from wayvo.services.lists import Listing
@@ -85,6 +85,14 @@ def to_instant(field: str, moment: datetime) -> int | InvalidField:
     if moment >= _LATEST:
         return invalid(field, "is not a moment between the years 2000 and 9999")
     return from_datetime(moment)
+
+
+def moment(name: str, value: datetime | None) -> int | InvalidRequest | None:
+    """Return a query parameter's moment as microseconds."""
+    if value is None:
+        return None
+    instant = to_instant(name, value)
+    return InvalidRequest(instant.detail, instant.errors) if isinstance(instant, InvalidField) else instant
 
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_PAGE, description="How many rows a page has.")]

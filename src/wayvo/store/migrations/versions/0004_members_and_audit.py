@@ -57,7 +57,6 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=True),
         sa.Column("mac", sa.LargeBinary(length=32), nullable=True),
         sa.Column("mac_secret", sa.String(length=16), nullable=True),
-        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_audit_events_organization_id"),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
     op.create_index(
