@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -40,6 +40,7 @@ from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
 from wayvo.services.audit import AuditTrail
 from wayvo.services.bootstrap import declare_own_scopes
+from wayvo.services.denials import Denials
 from wayvo.services.directory import Services
 from wayvo.services.invitations import Invitations
 from wayvo.services.lists import Lister
@@ -65,6 +66,7 @@ from wayvo.verify.snapshot import Compiler
 LAST_USES_SECONDS: Final = 10.0
 """Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
 SWEEP_SECONDS: Final = 60.0
+DENIALS_SECONDS: Final = 5.0
 CHAIN_SECONDS: Final = 0.5
 PRUNE_SECONDS: Final = 600.0
 PROBE_SECONDS: Final = 2.0
@@ -110,6 +112,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         may_trust=lambda: serves_stale or follower.silence_seconds < settings.stale_seconds,
     )
 
+    denials = Denials(database, draw)
     lister = Lister(database, Cursors(installation.root.subkey("cursors")))
     services = Services(
         acceptance=Acceptance(database, draw, installation.digester, PasswordHashing()),
@@ -142,6 +145,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         trusted_proxies=trusted,
         public_url=settings.public_url,
         doors=doors(),
+        denied=denials.note,
     )
     problems = Problems(settings.public_url)
     is_https = settings.public_url.startswith("https:")
@@ -169,6 +173,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     jobs = (
         Job("store last uses", LAST_USES_SECONDS, lambda: store_last_uses(database, meter)),
         Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
+        Job("store denials", DENIALS_SECONDS, denials.store),
         Job("chain audit events", CHAIN_SECONDS, lambda: chain_events(database, installation.sealer)),
         Job(
             "prune audit events",
@@ -177,7 +182,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
         ),
     )
     metrics = _metrics(database, cache, meter, follower)
-    async with _following(follower, settings), running(jobs):
+    async with _following(follower, settings), _storing_the_rest(denials), running(jobs):
         with _serving_metrics(metrics, settings.metrics_bind, worker):
             watch = asyncio.create_task(guard.watch(), name="watch connections")
             try:
@@ -200,6 +205,17 @@ async def _following(follower: Follower, settings: Settings) -> AsyncIterator[No
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _storing_the_rest(denials: Denials) -> AsyncIterator[None]:
+    """Store what was counted and is not due yet, when the context ends."""
+    try:
+        yield
+    finally:
+        # Without a database they are lost: nothing changed by them.
+        with suppress(DatabaseBusy, DatabaseUnavailable):
+            await denials.store(is_last=True)
 
 
 def _metrics(database: AnyDatabase, cache: Cache, meter: Meter, follower: Follower) -> Sources:

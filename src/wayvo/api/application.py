@@ -19,7 +19,7 @@ from wayvo.api.organizations import OrganizationsController
 from wayvo.api.project_members import ProjectMembersController
 from wayvo.api.projects import ProjectsController
 from wayvo.api.reference import Reference, ReferenceController
-from wayvo.api.refusals import handlers
+from wayvo.api.refusals import Denied, handlers
 from wayvo.api.roles import PermissionsController, RolesController
 from wayvo.api.strict_request import QueryGuard, StrictRequest
 from wayvo.api.users import UsersController
@@ -56,8 +56,12 @@ def create_api(
     trusted_proxies: Networks,
     public_url: str,
     doors: Mapping[str, Any],
+    denied: Denied,
 ) -> Litestar:
-    """Return the management API as an ASGI application; ``doors`` describe what the others answer, for the document."""
+    """Return the management API as an ASGI application.
+
+    ``doors`` describe what the others answer, for the document; ``denied`` hears of who may not do what they ask for.
+    """
     guard = QueryGuard()
     reference = Reference()
     dependencies = {"services": _provide(services), "probe": _provide(probe), "reference": _provide(reference)}
@@ -71,7 +75,7 @@ def create_api(
         request_max_body_size=MAX_BODY_BYTES,
         before_request=guard,
         middleware=[DefineMiddleware(Authentication, verifier=verifier, trusted_proxies=trusted_proxies)],
-        exception_handlers=handlers(public_url),
+        exception_handlers=handlers(public_url, denied),
         dependencies=dependencies,
         openapi_config=None,
         logging_config=None,

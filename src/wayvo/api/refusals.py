@@ -8,9 +8,12 @@ from litestar.enums import ParamType
 from litestar.exceptions import HTTPException, ValidationException
 
 from wayvo.core import problem_json
+from wayvo.core.actor import Actor
 from wayvo.core.errors import (
+    AccessNotHeld,
     BodyTooLarge,
     FieldError,
+    InsufficientScope,
     InternalError,
     InvalidRequest,
     MethodNotAllowed,
@@ -59,8 +62,15 @@ def unwrap(result: Result | Problem) -> Result:
 Handler = Callable[[Request[Any, Any, Any], Any], Response[bytes]]
 
 
-def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
-    """Return how each exception that can come up to this door is answered; others are failures, for the edge."""
+Denied = Callable[[Actor, str, str], None]
+"""Told who was denied which operation, and by which code."""
+
+
+def handlers(public_url: str, denied: Denied) -> dict[int | type[Exception], Handler]:
+    """Return how each exception that can come up to this door is answered; others are failures, for the edge.
+
+    ``denied`` hears of those who are known, and may not.
+    """
 
     def respond(request: Request[Any, Any, Any], problem: Problem, headers: dict[str, str]) -> Response[bytes]:
         body = problem_json.render(problem, public_url, request_id_of(cast("Scope", request.scope)))
@@ -72,6 +82,9 @@ def handlers(public_url: str) -> dict[int | type[Exception], Handler]:
         )
 
     def refused(request: Request[Any, Any, Any], exception: Refused) -> Response[bytes]:
+        actor: Actor | None = request.scope.get("auth")
+        if actor is not None and isinstance(exception.problem, InsufficientScope | AccessNotHeld):
+            denied(actor, str(request.route_handler.operation_id), exception.problem.code)
         return respond(request, exception.problem, {})
 
     def by_framework(request: Request[Any, Any, Any], exception: HTTPException) -> Response[bytes]:

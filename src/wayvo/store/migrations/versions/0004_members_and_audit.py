@@ -36,7 +36,6 @@ def upgrade() -> None:
         sa.Column("pruned_sequence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("pruned_mac", sa.LargeBinary(length=32), nullable=True),
         sa.Column("pruned_seal", sa.LargeBinary(length=32), nullable=True),
-        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_audit_chains_organization_id"),
         sa.PrimaryKeyConstraint("organization_id", name="pk_audit_chains"),
     )
     op.create_table(
