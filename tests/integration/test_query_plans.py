@@ -13,18 +13,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
+from wayvo.core.audit_chain import Sealer
+from wayvo.core.credentials.digest import RootSecret
 from wayvo.core.credentials.format import Mode
+from wayvo.core.ids import new_id
 from wayvo.core.instants import DAY_US
 from wayvo.core.paging import Position
-from wayvo.store import api_keys, apis, credentials, idempotency, outbox, projects, users
+from wayvo.store import api_keys, apis, audit, audit_reading, credentials, idempotency, outbox, projects, users
 from wayvo.store.api_keys import ApiKeyFilter
+from wayvo.store.audit import AuditFilter
 from wayvo.store.sqlite import create_sqlite_engine, prepare_sqlite
-from wayvo.store.tables import api_key_words, organizations
+from wayvo.store.tables import api_key_words, audit_events, organizations
 from wayvo.store.tables import api_keys as table
 from wayvo.store.tables import projects as projects_table
 
 NOW = 1_795_000_000_000_000
 KEYS = 20_000
+EVENTS = 10_000
 OWN, OTHER = "org_own", "org_other"
 PROJECTS = {"prj_big": OWN, "prj_small": OWN, "prj_other": OTHER}
 CURSOR = Position(NOW - 30 * DAY_US, "key_00010000")
@@ -44,9 +49,18 @@ FILTERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 """Each filter of the list, and the index made for it."""
 
+AUDIT_FILTERS: dict[str, tuple[dict[str, Any], str]] = {
+    "no filter": ({}, "ix_audit_events_organization_id_id"),
+    "action": ({"action": "api_key.create"}, "ix_audit_events_organization_id_action_id"),
+    "actor": ({"actor_id": "usr_1"}, "ix_audit_events_organization_id_actor_id_id"),
+    "target": ({"target_id": "key_1"}, "ix_audit_events_organization_id_target_id_id"),
+}
+"""Likewise of the audit trail's list, each also within a time."""
+
 CURSOR_BOUNDS = {"ix_api_keys_expiring": "(expires_at,id)", "ix_api_keys_idle": "(idle_since,id)"}
 """How a later page starts where the last one ended; ``id`` where the id alone sorts."""
 
+SEALER = Sealer(RootSecret(bytes(32)))
 SWEEPS: dict[str, Callable[[Connection], object]] = {
     "expired keys": lambda connection: api_keys.mark_expired(connection, NOW, 500),
     "old answers of creations": lambda connection: idempotency.sweep(connection, NOW, 500),
@@ -66,6 +80,11 @@ LOOK_UPS: dict[str, Callable[[Connection], object]] = {
     "an audience": lambda connection: apis.by_audience(connection, OWN, ["urn:a", "urn:b"]),
     "the outbox": lambda connection: outbox.after(connection, 17, 100),
     "its end": outbox.last_sequence,
+    "one audit event": lambda connection: audit.get(connection, OWN, "evt_00000001"),
+    "pruning": lambda connection: audit.prune(connection, OWN, NOW, SEALER, 500),
+    "a chain": lambda connection: list(audit_reading.links(connection, OWN)),
+    "what waits for its link": lambda connection: audit_reading.unchained(connection, OWN),
+    "the chains there are": lambda connection: list(audit_reading.organizations(connection)),
 }
 
 
@@ -97,6 +116,21 @@ def key_row(number: int, chance: random.Random) -> dict[str, Any]:
     }
 
 
+def event_row(number: int) -> dict[str, Any]:
+    """Return an audit event, one of the latest without a link."""
+    return {
+        "id": new_id("evt", NOW - (EVENTS - number) * 60_000_000, number.to_bytes(8)),
+        "organization_id": OTHER if number % 20 == 0 else OWN,
+        "at": NOW - (EVENTS - number) * 60_000_000,
+        "actor_type": "user",
+        "actor_id": f"usr_{number % 7}",
+        "action": "api_key.create" if number % 3 else "api_key.revoke",
+        "target_type": "api_key",
+        "target_id": f"key_{number % 1000}",
+        "sequence": None if number > EVENTS - 5 else number,
+    }
+
+
 @pytest.fixture(scope="module", params=["never analyzed", "analyzed"])
 def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """A database with many keys."""
@@ -120,6 +154,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
                 for word in key["name"].lower().split()
             ]
             connection.execute(api_key_words.insert(), words)
+            connection.execute(audit_events.insert(), [event_row(number) for number in range(EVENTS)])
         if request.param == "analyzed":
             connection.exec_driver_sql("ANALYZE")
             connection.rollback()
@@ -174,6 +209,23 @@ def test_a_filter_walks_the_index_made_for_it_from_where_the_page_starts(
         assert re.search(rf"{re.escape(CURSOR_BOUNDS.get(index, 'id'))}[<>]", walk["bounds"]), step
 
 
+@pytest.mark.parametrize("time", [{}, {"since": NOW - DAY_US}, {"since": NOW - DAY_US, "until": NOW}])
+@pytest.mark.parametrize("page", CURSORS)
+@pytest.mark.parametrize("name", AUDIT_FILTERS)
+def test_a_filter_of_the_audit_trail_walks_the_index_made_for_it_within_its_time(
+    connection: Connection, name: str, page: str, time: dict[str, Any]
+) -> None:
+    wanted, index = AUDIT_FILTERS[name]
+    after = None if CURSORS[page] is None else Position(None, "evt_1")
+    with planned(connection) as plans:
+        audit.page(connection, OWN, AuditFilter(**wanted, **time), after, 50)
+    ((step,),) = plans
+    walk = re.fullmatch(rf"SEARCH audit_events USING INDEX {index} \((?P<bounds>.*)\)", step)
+    assert walk, step
+    assert ("id>?" in walk["bounds"]) == ("since" in time)
+    assert ("id<?" in walk["bounds"]) == (after is not None or "until" in time)
+
+
 @pytest.mark.parametrize("page", CURSORS)
 def test_text_finds_keys_by_their_words(connection: Connection, page: str) -> None:
     plan = plan_of_page(connection, {"text": "deploy 7"}, CURSORS[page])
@@ -211,6 +263,12 @@ def test_the_sweeper_finds_what_is_due_by_an_index(connection: Connection, name:
     assert plan
     for step in plan:
         assert re.match(r"SEARCH \w+ USING (COVERING )?(INDEX|INTEGER PRIMARY KEY)|LIST SUBQUERY", step), plan
+
+
+def test_events_without_a_link_are_found_in_an_index_that_holds_no_others(connection: Connection) -> None:
+    with planned(connection) as plans:
+        assert audit.has_pending(connection)
+    assert plans == [["SCAN audit_events USING INDEX ix_audit_events_unchained"]]
 
 
 def test_the_root_secrets_in_use_are_found_without_reading_the_keys(connection: Connection) -> None:
