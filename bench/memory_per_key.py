@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Select, select
 from bench import say
 from wayvo.core.audit_chain import Sealer
 from wayvo.core.credentials.digest import RootSecret
-from wayvo.core.credentials.record import CredentialRecords
+from wayvo.core.credentials.record import CredentialRecords, Move
 from wayvo.store import credentials
 from wayvo.store.database import Database
 from wayvo.store.sqlite import SqliteDatabase
@@ -38,7 +38,7 @@ class _Stored:
     async def find(self, digests: Collection[bytes]) -> CredentialRecords:
         return await self._database.read(lambda connection: credentials.find(connection, digests))
 
-    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
+    async def move(self, moves: Sequence[Move]) -> None:
         raise NotImplementedError
 
 

@@ -12,6 +12,7 @@ from wayvo.api.application import create_api
 from wayvo.api.health import Readiness
 from wayvo.bus.follower import Follower
 from wayvo.bus.postgres import listen
+from wayvo.core.change import Change
 from wayvo.core.credentials.format import prefixes_of
 from wayvo.core.networks import compile_networks
 from wayvo.core.paging import Cursors
@@ -43,6 +44,7 @@ from wayvo.services.bootstrap import declare_own_scopes
 from wayvo.services.denials import Denials
 from wayvo.services.directory import Services
 from wayvo.services.invitations import Invitations
+from wayvo.services.key_imports import KeyImports
 from wayvo.services.lists import Lister
 from wayvo.services.organizations import Organizations
 from wayvo.services.passwords import PasswordHashing
@@ -59,6 +61,7 @@ from wayvo.store.sources import StoredCredentials, StoredOutbox
 from wayvo.verify.cache import Cache
 from wayvo.verify.cells import Cells
 from wayvo.verify.filler import Filler
+from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.handler import Verifier
 from wayvo.verify.meter import Meter
 from wayvo.verify.snapshot import Compiler
@@ -69,6 +72,7 @@ SWEEP_SECONDS: Final = 60.0
 DENIALS_SECONDS: Final = 5.0
 CHAIN_SECONDS: Final = 0.5
 PRUNE_SECONDS: Final = 600.0
+UNUSED_IMPORTS_SECONDS: Final = 60.0
 PROBE_SECONDS: Final = 2.0
 
 # Seconds that also pass while the machine sleeps: a node that wakes has heard nothing for so long.
@@ -92,21 +96,30 @@ async def open_application(installation: Installation, settings: Settings, *, wo
 
     cells = Cells()
     cache = Cache(cells, settings.cache_credentials)
-    installation.bus.subscribe(cache.apply)
-    follower = Follower(StoredOutbox(database), cache.apply, installation.node, _uptime, cache.clear)
+    foreign = ForeignKeys((installation.digester, *installation.retired))
+    source = StoredCredentials(database, installation.digester.fingerprint)
+
+    def hear(change: Change) -> None:
+        foreign.hear(change)
+        cache.apply(change)
+
+    def forget() -> None:
+        foreign.doubt()
+        cache.clear()
+
+    installation.bus.subscribe(hear)
+    follower = Follower(StoredOutbox(database), hear, installation.node, _uptime, forget)
     await follower.start()
+    foreign.doubt()
+    await foreign.refresh(source)
     serves_stale = settings.stale_policy == "serve_stale"
     meter = Meter()
     verifier = Verifier(
         prefixes=frozenset().union(*(prefixes_of(brand) for brand in installation.brands)),
         digester=installation.digester,
         cache=cache,
-        filler=Filler(
-            StoredCredentials(database, installation.digester.fingerprint),
-            cache,
-            Compiler(cells),
-            installation.retired,
-        ),
+        filler=Filler(source, cache, Compiler(cells), installation.retired, foreign),
+        foreign=foreign,
         meter=meter,
         clock=draw.clock,
         may_trust=lambda: serves_stale or follower.silence_seconds < settings.stale_seconds,
@@ -117,6 +130,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     services = Services(
         acceptance=Acceptance(database, draw, installation.digester, PasswordHashing()),
         api_keys=ApiKeys(database, lister, draw, installation.digester, meter),
+        key_imports=KeyImports(database, draw, (installation.digester, *installation.retired)),
         apis=Apis(database, lister, draw),
         invitations=Invitations(database, lister, draw, installation.digester),
         organizations=Organizations(database, lister, draw, installation.digester),
@@ -180,6 +194,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
             PRUNE_SECONDS,
             lambda: prune_events(database, installation.sealer, draw.clock, settings.audit_retention_days),
         ),
+        Job("look for unused imports", UNUSED_IMPORTS_SECONDS, lambda: foreign.refresh(source)),
     )
     metrics = _metrics(database, cache, meter, follower)
     async with _following(follower, settings), _storing_the_rest(denials), running(jobs):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from tests.contracts.things import DIGEST_SECRET, NOW, digest, new_key, store_api, store_organization, store_project
 from wayvo.core.credentials.format import Mode
-from wayvo.core.credentials.record import ApiRecord, CredentialRecord
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, Move
 from wayvo.core.organizations import Organization
 from wayvo.store import api_keys, credentials
 
@@ -112,7 +112,7 @@ def test_a_digest_moves_to_another_root_secret_once(connection: Connection, orga
     key_id = store(connection, organization, 1, secret="old")
     store(connection, organization, 2, secret="old")
     for _ in range(2):
-        credentials.move_digest(connection, digest(1), digest(11), "new")
+        credentials.move_digest(connection, Move(digest(1), digest(11), digest(21)), "new")
     assert credentials.find(connection, [digest(1)]).credentials == ()
     assert [record.id for record in credentials.find(connection, [digest(11)]).credentials] == [key_id]
     assert credentials.secrets_in_use(connection) == {"old", "new"}

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, event
 from wayvo.core.audit_chain import Sealer
 from wayvo.core.credentials.digest import RootSecret
 from wayvo.core.credentials.format import Mode
+from wayvo.core.credentials.record import Move
 from wayvo.core.ids import new_id
 from wayvo.core.instants import DAY_US
 from wayvo.core.paging import Position
@@ -69,7 +70,10 @@ SWEEPS: dict[str, Callable[[Connection], object]] = {
 LOOK_UPS: dict[str, Callable[[Connection], object]] = {
     "verification": lambda connection: credentials.find(connection, [bytes([n]) * 32 for n in range(50)]),
     "root secrets in use": credentials.secrets_in_use,
-    "moving a digest": lambda connection: credentials.move_digest(connection, bytes(32), b"1" * 32, "new"),
+    "moving a digest": lambda connection: credentials.move_digest(
+        connection, Move(bytes(32), b"1" * 32, b"2" * 32), "new"
+    ),
+    "imports that wait": credentials.are_imports_waiting,
     "one key": lambda connection: api_keys.get(connection, OWN, "key_00000001"),
     "a digest": lambda connection: api_keys.digest_of(connection, "key_00000001"),
     "last uses": lambda connection: api_keys.record_uses(connection, [("key_00000001", NOW, None)]),

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from wayvo.core.access.grants import Access
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.core.credentials.format import Mode, mint
-from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, UserRecord
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, Move, UserRecord
 from wayvo.core.decision import Code
 from wayvo.verify.cells import Cell
 from wayvo.verify.snapshot import NEVER, Holding, Opening, Owner, Snapshot
@@ -113,9 +113,9 @@ class Stored:
         found = tuple(self.rows[digest] for digest in digests if digest in self.rows)
         return CredentialRecords(found, self.apis)
 
-    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
-        for old, new in digests:
-            self.rows[new] = replace(self.rows.pop(old), digest=new)
+    async def move(self, moves: Sequence[Move]) -> None:
+        for move in moves:
+            self.rows[move.new] = replace(self.rows.pop(move.old), digest=move.new)
 
 
 class HeldBack(Stored):

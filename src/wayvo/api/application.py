@@ -14,6 +14,7 @@ from wayvo.api.audit import AuditEventsController
 from wayvo.api.authentication import Authentication
 from wayvo.api.health import HealthController, Probe
 from wayvo.api.invitations import InvitationsController
+from wayvo.api.key_imports import KeyImportsController
 from wayvo.api.openapi import describe, query_parameters
 from wayvo.api.organizations import OrganizationsController
 from wayvo.api.project_members import ProjectMembersController
@@ -30,6 +31,7 @@ from wayvo.verify.handler import Verifier
 
 RESOURCES: Final[Sequence[ControllerRouterHandler]] = (
     ApiKeysController,
+    KeyImportsController,
     ApisController,
     AuditEventsController,
     ProjectsController,

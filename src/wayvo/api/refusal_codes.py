@@ -31,6 +31,7 @@ _OF_OPERATION: Final[Mapping[str, tuple[str, ...]]] = {
         "idempotency_key_reused",
         "project_archived",
     ),
+    "importApiKeys": ("too_many_key_formats", "weak_key_format"),
     "createProject": ("idempotency_key_reused",),
     "changeProject": ("project_archived",),
     "registerApi": ("access_not_held", "audience_taken", "idempotency_key_reused"),

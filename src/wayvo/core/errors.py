@@ -130,6 +130,14 @@ class AlreadyRotated(Problem):
     code, status, title = "already_rotated", 409, "The API key was rotated before"
 
 
+class WeakKeyFormat(Problem):
+    code, status, title = "weak_key_format", 422, "Keys of this format could be guessed"
+
+
+class TooManyKeyFormats(Problem):
+    code, status, title = "too_many_key_formats", 409, "There are too many key formats"
+
+
 class ProjectArchived(Problem):
     code, status, title = "project_archived", 409, "The project is archived"
 
@@ -216,6 +224,8 @@ PROBLEMS: Final[tuple[type[Problem], ...]] = (
     AudienceTaken,
     ApiKeyEnded,
     AlreadyRotated,
+    WeakKeyFormat,
+    TooManyKeyFormats,
     ProjectArchived,
     BuiltInApi,
     LastOwner,

@@ -94,7 +94,7 @@ class ApiKeys:
             return problem
         now = self._draw.clock()
         access = merge_scopes(command.access, command.scopes)
-        networks = _canonical_networks(command.allowed_networks)
+        networks = canonical_networks(command.allowed_networks)
         if isinstance(access, Problem):
             return access
         if isinstance(networks, Problem):
@@ -300,7 +300,8 @@ class ApiKeys:
         return replace(key, last_used_at=use[0], last_used_network=use[1])
 
 
-def _canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:
+def canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:
+    """Return the networks, each once and in the form that is stored."""
     canonical: dict[str, None] = {}
     for index, text in enumerate(networks):
         network = parse_network(text)
@@ -325,7 +326,7 @@ def _changed(key: ApiKey, command: ChangeApiKey, now_us: int) -> ApiKey | Proble
             return AlreadyRotated("A rotated key can end earlier than its overlap, not later.")
         fields["expires_at"] = command.expires_at
     if command.allowed_networks is not UNSET:
-        networks = _canonical_networks(command.allowed_networks)
+        networks = canonical_networks(command.allowed_networks)
         if isinstance(networks, Problem):
             return networks
         fields["allowed_networks"] = networks

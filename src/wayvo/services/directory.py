@@ -8,6 +8,7 @@ from wayvo.services.api_keys import ApiKeys
 from wayvo.services.apis import Apis
 from wayvo.services.audit import AuditTrail
 from wayvo.services.invitations import Invitations
+from wayvo.services.key_imports import KeyImports
 from wayvo.services.organizations import Organizations
 from wayvo.services.project_members import ProjectMembers
 from wayvo.services.projects import Projects
@@ -22,6 +23,7 @@ class Services:
 
     acceptance: Acceptance
     api_keys: ApiKeys
+    key_imports: KeyImports
     apis: Apis
     invitations: Invitations
     organizations: Organizations

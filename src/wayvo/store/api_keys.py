@@ -1,6 +1,7 @@
 """API keys as rows: one at a time, in pages, and the marks that jobs leave on them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from wayvo.core.credentials.api_key import ApiKey, Status
 from wayvo.core.credentials.format import Mode
 from wayvo.core.paging import Page, Position
 from wayvo.core.words import words_of
+from wayvo.store.dialect import upsert
 from wayvo.store.rows import AnyRow
 from wayvo.store.tables import api_key_words, api_keys
 
@@ -43,6 +45,40 @@ def insert(connection: Connection, key: ApiKey, digest: bytes, digest_secret: st
     }
     connection.execute(api_keys.insert(), row)
     _insert_words(connection, key)
+
+
+def insert_imported(
+    connection: Connection, keys: Sequence[tuple[ApiKey, bytes]], digest_secret: str, now_us: int
+) -> set[str]:
+    """Store keys under the digests of their import; return the ids of those whose digest nobody else has.
+
+    A key made elsewhere long ago was perhaps used there yesterday: it is idle from now on.
+    """
+    rows = [
+        _to_row(key)
+        | {
+            "digest": digest,
+            "digest_secret": digest_secret,
+            "import_digest": digest,
+            "ended_at": None,
+            "idle_since": now_us,
+        }
+        # In one order: two imports of the same keys would wait for each other.
+        for key, digest in sorted(keys, key=itemgetter(1))
+    ]
+    statement = upsert(connection, api_keys).on_conflict_do_nothing().returning(api_keys.c.id)
+    stored = set(connection.execute(statement, rows).scalars())
+    words = [row for key, _ in keys if key.id in stored for row in _word_rows(key)]
+    if words:
+        connection.execute(api_key_words.insert(), words)
+    return stored
+
+
+def find_imported(connection: Connection, digests: Collection[bytes]) -> dict[bytes, tuple[str, str]]:
+    """Return the keys that were imported with these digests, as (id, organization id) by digest."""
+    columns = (api_keys.c.import_digest, api_keys.c.id, api_keys.c.organization_id)
+    rows = connection.execute(select(*columns).where(api_keys.c.import_digest.in_(digests)))
+    return {digest: (key_id, organization_id) for digest, key_id, organization_id in rows}
 
 
 def get(connection: Connection, organization_id: str, key_id: str) -> ApiKey | None:
@@ -196,11 +232,14 @@ def _conditions(
 
 
 def _insert_words(connection: Connection, key: ApiKey) -> None:
+    if rows := _word_rows(key):
+        connection.execute(api_key_words.insert(), rows)
+
+
+def _word_rows(key: ApiKey) -> list[dict[str, str]]:
     # The last four first: words are many, and only so many of them are kept.
     words = words_of(f"{key.last_four} {key.name} {key.description}")
-    rows = [{"organization_id": key.organization_id, "word": word, "api_key_id": key.id} for word in words]
-    if rows:
-        connection.execute(api_key_words.insert(), rows)
+    return [{"organization_id": key.organization_id, "word": word, "api_key_id": key.id} for word in words]
 
 
 def _to_row(key: ApiKey) -> dict[str, Any]:

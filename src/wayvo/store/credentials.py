@@ -4,10 +4,10 @@ from collections.abc import Collection
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, case, exists, func, select
 
 from wayvo.core.credentials.format import Mode
-from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, UserRecord
+from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, Move, UserRecord
 from wayvo.store import held_roles
 from wayvo.store.apis import declared_operations, declared_scopes
 from wayvo.store.rows import AnyRow
@@ -51,6 +51,8 @@ _MODES: Final = {mode.value: mode for mode in Mode}
 _ACCESS: Final = msgspec.json.Decoder(dict[str, tuple[str, ...]])
 _NETWORKS: Final = msgspec.json.Decoder(tuple[str, ...])
 
+_UNMOVED: Final = select(api_keys.c.id).where(api_keys.c.digest == api_keys.c.import_digest).limit(1)
+
 
 def find(connection: Connection, digests: Collection[bytes]) -> CredentialRecords:
     """Return the credentials stored under ``digests``, with the APIs and the custom roles that they name."""
@@ -78,9 +80,23 @@ def secrets_in_use(connection: Connection) -> frozenset[str]:
         found.append(fingerprint)
 
 
-def move_digest(connection: Connection, old: bytes, new: bytes, secret: str) -> None:
-    """Store a credential under its digest by another root secret; a second attempt changes nothing."""
-    connection.execute(api_keys.update().where(api_keys.c.digest == old), {"digest": new, "digest_secret": secret})
+def move_digest(connection: Connection, move: Move, secret: str) -> None:
+    """Store a credential under its digest by the present root secret; a second attempt changes nothing.
+
+    Nor does one where another key has that digest already, which is then the only one that its secret opens.
+    """
+    imported = case((api_keys.c.import_digest.is_not(None), move.imported), else_=None)
+    other = api_keys.alias()
+    connection.execute(
+        api_keys.update()
+        .where(api_keys.c.digest == move.old, ~exists().where(other.c.digest == move.new))
+        .values(digest=move.new, digest_secret=secret, import_digest=imported)
+    )
+
+
+def are_imports_waiting(connection: Connection) -> bool:
+    """Say whether any key still stands under the digest that it was imported with."""
+    return connection.execute(_UNMOVED).first() is not None
 
 
 def _credential(row: AnyRow) -> CredentialRecord:

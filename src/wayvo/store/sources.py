@@ -2,8 +2,10 @@
 
 from collections.abc import Collection, Sequence
 
-from wayvo.core.credentials.record import CredentialRecords
-from wayvo.store import credentials, outbox
+from sqlalchemy import Connection
+
+from wayvo.core.credentials.record import CredentialRecords, ImportState, Move
+from wayvo.store import credentials, key_formats, outbox
 from wayvo.store.database import Database, SteadyDatabase, Transaction
 from wayvo.store.outbox import OutboxRow
 
@@ -18,12 +20,18 @@ class StoredCredentials:
     async def find(self, digests: Collection[bytes]) -> CredentialRecords:
         return await self._database.read(lambda connection: credentials.find(connection, digests))
 
-    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
+    async def move(self, moves: Sequence[Move]) -> None:
         def job(transaction: Transaction) -> None:
-            for old, new in digests:
-                credentials.move_digest(transaction.connection, old, new, self._secret)
+            for move in moves:
+                credentials.move_digest(transaction.connection, move, self._secret)
 
         await self._database.write(job)
+
+    async def import_state(self) -> ImportState:
+        def query(connection: Connection) -> ImportState:
+            return ImportState(key_formats.every(connection), credentials.are_imports_waiting(connection))
+
+        return await self._database.read(query)
 
 
 class StoredOutbox:

@@ -98,5 +98,9 @@ class Cache:
             self._absent.pop(digest, None)
             if self._is_reading:
                 self._doubtful.add(digest)
+        elif change.kind == "key_format":
+            # Keys were imported, and nobody knows under which of the digests that were asked for.
+            self._absent.clear()
+            self._cells.bumps += 1
         else:
             self._cells.bump(change.kind, change.subject)

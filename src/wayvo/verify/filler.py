@@ -9,8 +9,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from wayvo.core.credentials.digest import Digester
-from wayvo.core.credentials.record import CredentialRecords
+from wayvo.core.credentials.record import CredentialRecords, Move
 from wayvo.verify.cache import ABSENT, Cache, Known
+from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.snapshot import Compiler
 
 MAX_BATCH: Final = 500
@@ -23,19 +24,27 @@ class Source(Protocol):
         """Return the credentials under these digests."""
         ...
 
-    async def move(self, digests: Sequence[tuple[bytes, bytes]]) -> None:
-        """Store credentials under new digests, given as (old, new)."""
+    async def move(self, moves: Sequence[Move]) -> None:
+        """Store credentials under new digests; what stands under a new one already stays the only one."""
         ...
 
 
 class Filler:
     """Fills the cache from the source."""
 
-    def __init__(self, source: Source, cache: Cache, compiler: Compiler, retired: Sequence[Digester]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        cache: Cache,
+        compiler: Compiler,
+        retired: Sequence[Digester],
+        foreign: ForeignKeys | None = None,
+    ) -> None:
         self._source = source
         self._cache = cache
         self._compiler = compiler
         self._retired = tuple(retired)
+        self._foreign = ForeignKeys() if foreign is None else foreign
         self._waiting: dict[bytes, tuple[bytes, asyncio.Future[Known]]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -69,11 +78,12 @@ class Filler:
             self._task = None
 
     async def _read(self, batch: Mapping[bytes, bytes]) -> dict[bytes, Known]:
-        if self._retired:
-            await self._move_retired(batch)
+        # Before the moves: a key that is imported after them, under a digest that they looked for, is not absent.
         self._cache.begin_reading()
         found: dict[bytes, Known] = dict.fromkeys(batch, ABSENT)
         try:
+            if self._retired or self._foreign.are_waiting:
+                await self._move(batch)
             found.update(self._compiler.compile(await self._source.find(batch.keys())))
         except BaseException:
             self._cache.end_reading({})
@@ -81,12 +91,21 @@ class Filler:
         self._cache.end_reading(found)
         return found
 
-    async def _move_retired(self, batch: Mapping[bytes, bytes]) -> None:
-        """Bring credentials that are still stored under a retired root secret under the present one.
+    async def _move(self, batch: Mapping[bytes, bytes]) -> None:
+        """Bring under their own digest what stands under a retired root secret's, or under that of its import.
 
         They are read only afterwards: a snapshot always stands under the digest that its row has.
         """
-        moved_from = {retired(credential): digest for digest, credential in batch.items() for retired in self._retired}
+        moved_from = {}
+        for digest, credential in batch.items():
+            for old in (*(retired(credential) for retired in self._retired), *self._foreign.digests(credential)):
+                moved_from[old] = (digest, credential)
         records = await self._source.find(moved_from.keys())
         if records.credentials:
-            await self._source.move([(record.digest, moved_from[record.digest]) for record in records.credentials])
+            await self._source.move(
+                [
+                    Move(record.digest, digest, self._foreign.import_digest(credential))
+                    for record in records.credentials
+                    for digest, credential in (moved_from[record.digest],)
+                ]
+            )

@@ -14,6 +14,7 @@ from wayvo.core.decision import Code
 from wayvo.core.instants import Clock
 from wayvo.verify.cache import Cache, Known
 from wayvo.verify.filler import Filler
+from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.judge import MALFORMED, UNAVAILABLE, Decision, Question, judge, judge_for
 from wayvo.verify.meter import Meter
 from wayvo.verify.snapshot import Snapshot
@@ -45,6 +46,7 @@ class Verifier:
         meter: Meter,
         clock: Clock,
         may_trust: Callable[[], bool],
+        foreign: ForeignKeys | None = None,
     ) -> None:
         self._prefixes = prefixes
         self._digester = digester
@@ -52,6 +54,7 @@ class Verifier:
         self._filler = filler
         self._meter = meter
         self._clock = clock
+        self._foreign = ForeignKeys() if foreign is None else foreign
         self.may_trust = may_trust
         """Says whether all that others changed is known here; without that nothing is decided."""
 
@@ -66,7 +69,10 @@ class Verifier:
         if known is not None:
             return known
         # What is known is well-formed; only what is not may be a mistyped or a made-up one, which is not looked for.
-        return Missing(digest, credential) if is_well_formed(credential, self._prefixes) else None
+        if is_well_formed(credential, self._prefixes):
+            return Missing(digest, credential)
+        matches = self._foreign.matches
+        return None if matches is None or matches(credential) is None else Missing(digest, credential)
 
     def moment(self) -> int | None:
         """Return the moment to decide for, which is now; ``None`` if nothing may be decided now."""

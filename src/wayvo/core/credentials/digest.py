@@ -36,13 +36,24 @@ class RootSecret:
 class Digester:
     """Digests credentials under one root secret: :data:`DIGEST_BYTES` bytes each."""
 
-    __slots__ = ("_state", "fingerprint")
+    __slots__ = ("_imported_state", "_state", "fingerprint")
 
     def __init__(self, root: RootSecret) -> None:
         self._state = hashlib.blake2b(key=root.subkey("credential-digest"), digest_size=DIGEST_BYTES)
+        self._imported_state = hashlib.blake2b(key=root.subkey("imported-digest"), digest_size=DIGEST_BYTES)
         self.fingerprint = root.fingerprint
 
     def __call__(self, credential: bytes) -> bytes:
         state = self._state.copy()
         state.update(credential)
         return state.digest()
+
+    def of_sha256(self, sha256: bytes) -> bytes:
+        """Return the digest of a credential of which only the SHA-256 is known: another one, under another subkey."""
+        state = self._imported_state.copy()
+        state.update(sha256)
+        return state.digest()
+
+    def imported(self, credential: bytes) -> bytes:
+        """Return what :meth:`of_sha256` gave for a credential when it was imported."""
+        return self.of_sha256(hashlib.sha256(credential).digest())

@@ -3,6 +3,7 @@
 import msgspec
 
 from wayvo.core.access.grants import Access
+from wayvo.core.credentials.foreign import KeyFormat
 from wayvo.core.credentials.format import Mode
 from wayvo.core.operations import ApiOperation
 
@@ -59,3 +60,18 @@ class CredentialRecords(msgspec.Struct, frozen=True):
     credentials: tuple[CredentialRecord, ...]
     apis: dict[str, ApiRecord]
     roles: dict[str, Access] = {}
+
+
+class Move(msgspec.Struct, frozen=True):
+    """The digest that a credential stands under, and the one that it shall; its new import digest if it has one."""
+
+    old: bytes
+    new: bytes
+    imported: bytes | None
+
+
+class ImportState(msgspec.Struct, frozen=True):
+    """What imported keys look like, and whether any still stands under the digest that it was imported with."""
+
+    formats: tuple[KeyFormat, ...]
+    are_waiting: bool

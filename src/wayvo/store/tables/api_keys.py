@@ -47,6 +47,7 @@ api_keys: Final = Table(
     Column("successor_id", Bytewise),
     # No foreign key: SQLite can't add one to a table, and users are never deleted.
     Column("user_id", Bytewise),
+    Column("import_digest", LargeBinary(32)),
     # The newest keys of an organization, of a project, of a mode, of a user.
     Index(None, "organization_id", "id"),
     Index(None, "project_id", "id"),
@@ -101,10 +102,25 @@ api_keys: Final = Table(
     ),
     # Start-up and the moving of digests to a new root secret: is any row left under an old one?
     Index(None, "digest_secret"),
+    # An import that is run again: which of its keys are here? And until when is a second digest looked for?
+    Index(
+        "ix_api_keys_imported",
+        "import_digest",
+        unique=True,
+        sqlite_where=text("import_digest IS NOT NULL"),
+        postgresql_where=text("import_digest IS NOT NULL"),
+    ),
+    Index(
+        "ix_api_keys_unmoved",
+        "id",
+        sqlite_where=text("digest = import_digest"),
+        postgresql_where=text("digest = import_digest"),
+    ),
 )
 """``access``, ``allowed_networks`` and ``metadata`` are JSON. ``ended_at`` is set at a revocation, and by the sweeper
 some time after an expiry: it keeps the index of working keys small and decides nothing. ``idle_since`` is the last use,
-or the creation of a key never used. ``user_id`` is whom a key speaks for that is bound to a user."""
+or the creation of a key never used. An imported key has an ``import_digest``, made from its
+SHA-256, for ever; it is its ``digest`` as well until its first use shows the key itself. ``user_id`` is whom a key speaks for that is bound to a user."""
 
 api_key_words: Final = Table(
     "api_key_words",
@@ -121,14 +137,17 @@ key_formats: Final = Table(
     "key_formats",
     metadata,
     Column("id", Bytewise, primary_key=True),
+    Column("organization_id", Bytewise, ForeignKey("organizations.id"), nullable=False),
     Column("prefix", Bytewise, nullable=False),
     Column("alphabet", Text, nullable=False),
     Column("min_length", Integer, nullable=False),
     Column("max_length", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("prefix", "alphabet", "min_length", "max_length"),
+    # How many an organization has brought.
+    Index(None, "organization_id"),
 )
-"""What imported keys look like, so that what looks like one is looked for."""
+"""What imported keys look like, so that what looks like one is looked for; ``organization_id`` brought it first."""
 
 scope_uses: Final = Table(
     "scope_uses",

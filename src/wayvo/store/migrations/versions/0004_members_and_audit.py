@@ -13,11 +13,13 @@ def upgrade() -> None:
     op.create_table(
         "key_formats",
         sa.Column("id", _bytewise, nullable=False),
+        sa.Column("organization_id", _bytewise, nullable=False),
         sa.Column("prefix", _bytewise, nullable=False),
         sa.Column("alphabet", sa.Text(), nullable=False),
         sa.Column("min_length", sa.Integer(), nullable=False),
         sa.Column("max_length", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name="fk_key_formats_organization_id"),
         sa.PrimaryKeyConstraint("id", name="pk_key_formats"),
         sa.UniqueConstraint(
             "prefix",
@@ -27,6 +29,7 @@ def upgrade() -> None:
             name="uq_key_formats_prefix_alphabet_min_length_max_length",
         ),
     )
+    op.create_index("ix_key_formats_organization_id", "key_formats", ["organization_id"], unique=False)
     op.create_table(
         "audit_chains",
         sa.Column("organization_id", _bytewise, nullable=False),
@@ -154,6 +157,23 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("user_id IS NOT NULL"),
         postgresql_where=sa.text("user_id IS NOT NULL"),
+    )
+    op.add_column("api_keys", sa.Column("import_digest", sa.LargeBinary(length=32), nullable=True))
+    op.create_index(
+        "ix_api_keys_imported",
+        "api_keys",
+        ["import_digest"],
+        unique=True,
+        sqlite_where=sa.text("import_digest IS NOT NULL"),
+        postgresql_where=sa.text("import_digest IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_api_keys_unmoved",
+        "api_keys",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("digest = import_digest"),
+        postgresql_where=sa.text("digest = import_digest"),
     )
     op.create_index("ix_members_organization_id_role", "members", ["organization_id", "role"], unique=False)
     op.add_column("organizations", sa.Column("is_operator", sa.Boolean(), server_default=sa.false(), nullable=False))
