@@ -35,6 +35,7 @@ from wayvo.installation import AnyDatabase, Installation
 from wayvo.jobs.audit_trail import chain_events, prune_events
 from wayvo.jobs.last_uses import store_last_uses
 from wayvo.jobs.runner import Job, running
+from wayvo.jobs.scope_uses import store_scope_uses
 from wayvo.jobs.sweep import sweep
 from wayvo.services.acceptance import Acceptance
 from wayvo.services.api_keys import ApiKeys
@@ -64,10 +65,12 @@ from wayvo.verify.filler import Filler
 from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.handler import Verifier
 from wayvo.verify.meter import Meter
+from wayvo.verify.scope_uses import ScopeUses
 from wayvo.verify.snapshot import Compiler
 
 LAST_USES_SECONDS: Final = 10.0
 """Ten thousand keys in use are ten thousand rows to update: each second, that would cost a fifth of a core."""
+SCOPE_USES_SECONDS: Final = 60.0
 SWEEP_SECONDS: Final = 60.0
 DENIALS_SECONDS: Final = 5.0
 CHAIN_SECONDS: Final = 0.5
@@ -114,12 +117,14 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     await foreign.refresh(source)
     serves_stale = settings.stale_policy == "serve_stale"
     meter = Meter()
+    scope_uses = ScopeUses()
     verifier = Verifier(
         prefixes=frozenset().union(*(prefixes_of(brand) for brand in installation.brands)),
         digester=installation.digester,
         cache=cache,
         filler=Filler(source, cache, Compiler(cells), installation.retired, foreign),
         foreign=foreign,
+        scope_uses=scope_uses,
         meter=meter,
         clock=draw.clock,
         may_trust=lambda: serves_stale or follower.silence_seconds < settings.stale_seconds,
@@ -129,7 +134,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     lister = Lister(database, Cursors(installation.root.subkey("cursors")))
     services = Services(
         acceptance=Acceptance(database, draw, installation.digester, PasswordHashing()),
-        api_keys=ApiKeys(database, lister, draw, installation.digester, meter),
+        api_keys=ApiKeys(database, lister, draw, installation.digester, meter, scope_uses),
         key_imports=KeyImports(database, draw, (installation.digester, *installation.retired)),
         apis=Apis(database, lister, draw),
         invitations=Invitations(database, lister, draw, installation.digester),
@@ -186,6 +191,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
 
     jobs = (
         Job("store last uses", LAST_USES_SECONDS, lambda: store_last_uses(database, meter)),
+        Job("store scope uses", SCOPE_USES_SECONDS, lambda: store_scope_uses(database, scope_uses)),
         Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
         Job("store denials", DENIALS_SECONDS, denials.store),
         Job("chain audit events", CHAIN_SECONDS, lambda: chain_events(database, installation.sealer)),

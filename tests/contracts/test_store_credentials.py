@@ -116,3 +116,29 @@ def test_a_digest_moves_to_another_root_secret_once(connection: Connection, orga
     assert credentials.find(connection, [digest(1)]).credentials == ()
     assert [record.id for record in credentials.find(connection, [digest(11)]).credentials] == [key_id]
     assert credentials.secrets_in_use(connection) == {"old", "new"}
+
+
+def test_an_imported_key_waits_until_it_moves_and_keeps_the_digest_of_its_import(
+    connection: Connection, organization: Organization
+) -> None:
+    key = new_key(store_project(connection, organization))
+    other = new_key(store_project(connection, organization))
+    assert not credentials.are_imports_waiting(connection)
+    assert api_keys.insert_imported(connection, [(key, digest(1))], "old", NOW) == {key.id}
+    assert api_keys.insert_imported(connection, [(other, digest(1))], "old", NOW) == set()
+    assert credentials.are_imports_waiting(connection)
+    credentials.move_digest(connection, Move(digest(1), digest(11), digest(21)), "new")
+    assert not credentials.are_imports_waiting(connection)
+    assert api_keys.find_imported(connection, [digest(1), digest(21)]) == {digest(21): (key.id, organization.id)}
+    assert api_keys.insert_imported(connection, [(other, digest(21))], "new", NOW) == set()
+
+
+def test_a_digest_that_a_key_has_is_taken_from_it_by_no_move(
+    connection: Connection, organization: Organization
+) -> None:
+    own = store(connection, organization, 11)
+    twin = new_key(store_project(connection, organization))
+    api_keys.insert_imported(connection, [(twin, digest(1))], DIGEST_SECRET, NOW)
+    credentials.move_digest(connection, Move(digest(1), digest(11), digest(1)), DIGEST_SECRET)
+    assert [record.id for record in credentials.find(connection, [digest(11)]).credentials] == [own]
+    assert [record.id for record in credentials.find(connection, [digest(1)]).credentials] == [twin.id]

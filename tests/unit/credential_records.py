@@ -9,7 +9,14 @@ from msgspec.structs import replace
 from wayvo.core.access.grants import Access
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.core.credentials.format import Mode, mint
-from wayvo.core.credentials.record import ApiRecord, CredentialRecord, CredentialRecords, Move, UserRecord
+from wayvo.core.credentials.record import (
+    ApiRecord,
+    CredentialRecord,
+    CredentialRecords,
+    ImportState,
+    Move,
+    UserRecord,
+)
 from wayvo.core.decision import Code
 from wayvo.verify.cells import Cell
 from wayvo.verify.snapshot import NEVER, Holding, Opening, Owner, Snapshot
@@ -105,6 +112,7 @@ class Stored:
         self.apis = {INVOICES: api()}
         self.readings: list[frozenset[bytes]] = []
         self.failure: Exception | None = None
+        self.are_waiting = True
 
     async def find(self, digests: Collection[bytes]) -> CredentialRecords:
         self.readings.append(frozenset(digests))
@@ -116,6 +124,9 @@ class Stored:
     async def move(self, moves: Sequence[Move]) -> None:
         for move in moves:
             self.rows[move.new] = replace(self.rows.pop(move.old), digest=move.new)
+
+    async def import_state(self) -> ImportState:
+        return ImportState((), self.are_waiting)
 
 
 class HeldBack(Stored):

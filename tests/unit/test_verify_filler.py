@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from tests.unit.credential_records import HeldBack, Stored, credential, digester, record, retired_digester
 from wayvo.core.change import Change
 from wayvo.core.credentials.digest import Digester
+from wayvo.core.credentials.record import ImportState
 from wayvo.core.decision import Code
 from wayvo.verify.cache import ABSENT, Cache, Known
 from wayvo.verify.cells import Cells
 from wayvo.verify.filler import MAX_BATCH, Filler
+from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.snapshot import Compiler, Snapshot
 
 KEY = credential(1)
@@ -26,7 +28,13 @@ class Part:
     def __init__(self, source: Stored, retired: tuple[Digester, ...] = ()) -> None:
         cells = Cells()
         self.cache = Cache(cells, 1000)
-        self.filler = Filler(source, self.cache, Compiler(cells), retired)
+        self.foreign = ForeignKeys((digester, *retired))
+        self.filler = Filler(source, self.cache, Compiler(cells), retired, self.foreign)
+
+    def hear(self, change: Change) -> None:
+        """Hear of a change as the server does."""
+        self.foreign.hear(change)
+        self.cache.apply(change)
 
     def ask(self, presented: bytes) -> asyncio.Task[Known]:
         """Ask about one key, and let the question get on its way."""
@@ -291,5 +299,117 @@ def test_a_revocation_that_passes_the_move_to_the_present_secret_is_seen() -> No
         source.may_answer.set()
         assert is_revoked(await asked)
         assert is_revoked(part.cache.get(DIGEST))
+
+    run(test)
+
+
+IMPORT = Change("key_format", '{"prefix":"sk_","alphabet":"base62","min_length":20,"max_length":20}', at=5)
+
+
+def import_key(source: Stored) -> None:
+    """Store the key as an import does: under a digest of its SHA-256."""
+    old = digester.imported(KEY)
+    source.rows[old] = replace(record(KEY), digest=old)
+
+
+def test_an_imported_key_is_moved_at_its_first_use_and_then_found_by_one_look() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        import_key(source)
+        part.hear(IMPORT)
+        assert isinstance(await part.ask(KEY), Snapshot)
+        assert source.rows.keys() == {DIGEST}
+        assert isinstance(await Part(source).ask(KEY), Snapshot)
+
+    run(test)
+
+
+def test_a_second_digest_is_looked_for_only_while_imports_wait() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        await part.ask(credential(2))
+        part.hear(IMPORT)
+        await part.ask(credential(3))
+        source.are_waiting = False
+        await part.foreign.refresh(source)
+        await part.ask(credential(4))
+        asked = (digester(credential(2)), digester.imported(credential(3)), *map(digester, map(credential, (3, 4))))
+        assert [list(reading) for reading in source.readings] == [[digest] for digest in asked]
+
+    run(test)
+
+
+def test_an_import_during_the_look_for_waiting_ones_is_not_overlooked() -> None:
+    async def test() -> None:
+        source = Stored()
+        part = Part(source)
+        part.hear(IMPORT)
+        source.are_waiting = False
+        looking = asyncio.ensure_future(part.foreign.refresh(HearsMeanwhile(source, part)))
+        await looking
+        assert part.foreign.are_waiting
+
+    run(test)
+
+
+class HearsMeanwhile:
+    """A source that is read a moment before an import becomes known."""
+
+    def __init__(self, source: Stored, part: Part) -> None:
+        self._source = source
+        self._part = part
+
+    async def import_state(self) -> ImportState:
+        state = await self._source.import_state()
+        self._part.hear(IMPORT)
+        return state
+
+
+def test_a_key_imported_between_the_look_for_imports_and_the_reading_is_not_taken_for_absent() -> None:
+    async def test() -> None:
+        source = HeldBack()
+        part = Part(source)
+        part.hear(IMPORT)
+        before = part.ask(KEY)
+        await source.has_read.wait()
+        import_key(source)
+        part.hear(IMPORT)
+        source.may_answer.set()
+        assert await before is ABSENT
+        assert isinstance(await part.ask(KEY), Snapshot)
+
+    run(test)
+
+
+def test_a_revocation_that_passes_the_first_use_of_an_imported_key_is_seen() -> None:
+    async def test() -> None:
+        source = HeldBack()
+        part = Part(source)
+        import_key(source)
+        part.hear(IMPORT)
+        asked = part.ask(KEY)
+        await source.has_read.wait()
+        old = digester.imported(KEY)
+        source.rows[old] = replace(source.rows[old], revoked_at=5)
+        part.hear(Change("credential", old.hex(), at=5))
+        source.may_answer.set()
+        assert is_revoked(await asked)
+        assert is_revoked(part.cache.get(DIGEST))
+
+    run(test)
+
+
+def test_while_imports_may_have_gone_unheard_anything_may_be_a_key() -> None:
+    async def test() -> None:
+        source = Stored()
+        foreign = ForeignKeys((digester,))
+        looks = [foreign.matches]
+        foreign.doubt()
+        looks.append(foreign.matches)
+        await foreign.refresh(source)
+        looks.append(foreign.matches)
+        assert [look is not None and look(b"whatever") is not None for look in looks] == [False, True, False]
 
     run(test)

@@ -17,13 +17,15 @@ from wayvo.api.schemas.api_keys import (
     RevokeApiKeyBody,
     RotateApiKeyBody,
     RotatedApiKeyView,
+    ShownApiKeyView,
     issued_view,
     rotated_view,
+    shown_view,
     view,
 )
 from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Instant, Limit, List, moment, to_list
 from wayvo.api.strict_request import StrictRequest
-from wayvo.core.credentials.api_key import ApiKey, Issued, Status
+from wayvo.core.credentials.api_key import Issued, Status
 from wayvo.core.credentials.format import Mode
 from wayvo.core.paging import DEFAULT_PAGE
 from wayvo.services.api_keys import Rotated
@@ -110,10 +112,9 @@ class ApiKeysController(Controller):
     @get("/{api_key_id:str}", summary="Show an API key", operation_id="getApiKey")
     async def show(
         self, request: StrictRequest, services: NamedDependency[Services], api_key_id: FromPath[str]
-    ) -> ApiKeyView:
-        """Show one key. Needs `api-keys:read`."""
-        key: ApiKey = unwrap(await services.api_keys.get(request.auth, api_key_id))
-        return view(key, services.clock())
+    ) -> ShownApiKeyView:
+        """Show one key, with the scopes that it used in the last 30 days. Needs `api-keys:read`."""
+        return shown_view(unwrap(await services.api_keys.get(request.auth, api_key_id)), services.clock())
 
     @patch("/{api_key_id:str}", summary="Change an API key", operation_id="changeApiKey")
     async def change(

@@ -5,8 +5,16 @@ from typing import Any, Final
 import msgspec
 
 from wayvo.api.health import Health, Readiness
-from wayvo.api.schemas.api_keys import ApiKeyView, IssuedApiKeyView, PredecessorView, RotatedApiKeyView
+from wayvo.api.schemas.api_keys import (
+    ApiKeyView,
+    IssuedApiKeyView,
+    PredecessorView,
+    RotatedApiKeyView,
+    ScopeUseView,
+    ShownApiKeyView,
+)
 from wayvo.api.schemas.audit import AuditEventView, PartyView
+from wayvo.api.schemas.key_imports import ImportedRowView, ImportReportView, KeyFormatView
 from wayvo.api.schemas.members import (
     AcceptedView,
     InvitationView,
@@ -38,6 +46,18 @@ REQUESTS: Final[dict[str, dict[str, Any]]] = {
     "changeApiKey": {"name": "Billing service, EU", "metadata": {"team": "payments"}},
     "rotateApiKey": {"overlap_seconds": 3600},
     "revokeApiKey": {"reason": "Leaked in a build log"},
+    "importApiKeys": {
+        "format": {"prefix": "sk_live_", "alphabet": "base62", "min_length": 24, "max_length": 24},
+        "keys": [
+            {
+                "sha256": "8d70d691c822d55638b6e7fd54cd94170c87d19eb1f628b757506ede5688d297",
+                "name": "Customer 17",
+                "scopes": ["users:read"],
+                "external_id": "cus_17",
+            }
+        ],
+        "dry_run": True,
+    },
     "createProject": {"name": "Billing", "description": "Invoices and payments."},
     "changeProject": {"name": "Billing and invoices"},
     "archiveProject": {},
@@ -130,6 +150,24 @@ _ISSUED_INVITATION_VIEW: Final = IssuedInvitationView(
 
 _VIEWS: Final[tuple[msgspec.Struct, ...]] = (
     _API_KEY,
+    ShownApiKeyView(
+        **_SHOWN,
+        scopes_used=(ScopeUseView(audience=OWN_AUDIENCE, scope="users:read", last_used_at="2026-11-24T11:58:00Z"),),
+    ),
+    ImportReportView(
+        format=KeyFormatView(
+            id="fmt_06fsbc4rvpv0lq8d3j1b5n7t2k", prefix="sk_live_", alphabet="base62", min_length=24, max_length=24
+        ),
+        warnings=(),
+        dry_run=False,
+        created=1,
+        existing=0,
+        refused=1,
+        rows=(
+            ImportedRowView(row=0, outcome="created", id=_KEY, field=None, message=None),
+            ImportedRowView(row=1, outcome="refused", id=None, field="name", message="is required"),
+        ),
+    ),
     IssuedApiKeyView(**_SHOWN, api_key="YOUR_NEW_API_KEY"),
     RotatedApiKeyView(
         **{**_SHOWN, "predecessor_id": _OLD_KEY},

@@ -91,7 +91,7 @@ class ForwardAuthHandler:
             operation = _told_operation(request, self._trusted_proxies)
         question = Question(wanted.audience, wanted.scopes, wanted.mode, address, operation)
         decision = self._verifier.decide(known, question, now_us)
-        self._verifier.record(decision, now_us, address)
+        self._verifier.record(decision, question, now_us)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return self._problems.answer(DENIALS[decision.code], request.request_id, NOBODY)
         return Answer(200, _identity(decision.snapshot, wanted.audience), b"")

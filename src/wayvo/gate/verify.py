@@ -58,6 +58,7 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 _DECODER: Final = FlatDecoder(VerifyRequest, AskedOperation)
 _OPERATION: Final = ("method", "path")
+_TO_ASK: Final = (VERIFY,)
 
 
 class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,18 +113,19 @@ class VerifyHandler:
         question = _from_query(request) if request.method == "GET" else _from_body(request)
         if isinstance(question, Problem):
             return question
-        decision = self._verifier.decide(asker, Question(question.audience, (VERIFY,), Mode.LIVE, address), now_us)
+        asking = Question(question.audience, _TO_ASK, Mode.LIVE, address)
+        decision = self._verifier.decide(asker, asking, now_us)
         if decision.code is not Code.VALID or decision.snapshot is None:
             return _refusal(decision.code)
         is_distrustful = b"no-cache" in request.fields.get(b"cache-control", b"").split(LINE_END)
         known = self._verifier.look_up(question.credential.encode(), loaded, fresh=is_distrustful)
         if isinstance(known, Missing):
             return known
-        self._verifier.note_use(decision.snapshot, now_us, address)
+        self._verifier.note_use(decision, asking, now_us)
         done = None if question.operation is None else Operation(question.operation.method, question.operation.path)
         asked = Question(question.audience, question.scopes, question.mode, question.ip, done)
         verdict = self._verifier.decide_for(decision.snapshot, known, asked, now_us)
-        self._verifier.record(verdict, now_us, question.ip)
+        self._verifier.record(verdict, asked, now_us)
         return _answer(verdict, question.audience)
 
 

@@ -1,10 +1,11 @@
 """API keys: create, look, change, rotate, revoke."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
+from sqlalchemy import Connection
 
 from wayvo.core.access.grants import Access
 from wayvo.core.access.permissions import API_KEYS_READ, API_KEYS_WRITE, OWN_AUDIENCE
@@ -14,15 +15,18 @@ from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, 
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
 from wayvo.core.errors import AlreadyRotated, InvalidField, Problem, ProjectArchived, invalid
+from wayvo.core.instants import DAY_US
 from wayvo.core.networks import parse_network
 from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
 from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
 from wayvo.services.once import Once, Repeated, find_earlier, keep
-from wayvo.store import api_keys, projects
+from wayvo.store import api_keys, projects, scope_uses
 from wayvo.store.api_keys import ApiKeyFilter
 from wayvo.store.database import Database, Transaction
+
+SCOPES_USED_WITHIN_US: Final = 30 * DAY_US
 
 
 class LastUses(Protocol):
@@ -30,6 +34,14 @@ class LastUses(Protocol):
 
     def last_use(self, credential_id: str) -> tuple[int, str | None] | None:
         """Return a credential's as (instant, address)."""
+        ...
+
+
+class ScopeUses(Protocol):
+    """Uses of scopes that are noted but not stored yet."""
+
+    def of(self, credential_id: str) -> dict[tuple[str, str], int]:
+        """Return a credential's, by audience and scope."""
         ...
 
 
@@ -70,6 +82,21 @@ class RotateApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
+class ScopeUse(msgspec.Struct, frozen=True):
+    """When a key was last accepted for a scope."""
+
+    audience: str
+    scope: str
+    last_used_at: int
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A key, and the scopes that it has really used of late."""
+
+    key: ApiKey
+    scopes_used: tuple[ScopeUse, ...]
+
+
 class Rotated(msgspec.Struct, frozen=True):
     """The successor with its secret, and the predecessor as it is now."""
 
@@ -80,12 +107,21 @@ class Rotated(msgspec.Struct, frozen=True):
 class ApiKeys:
     """The API keys of the actor's organization."""
 
-    def __init__(self, database: Database, lister: Lister, draw: Draw, digester: Digester, uses: LastUses) -> None:
+    def __init__(
+        self,
+        database: Database,
+        lister: Lister,
+        draw: Draw,
+        digester: Digester,
+        uses: LastUses,
+        scope_uses: ScopeUses,
+    ) -> None:
         self._database = database
         self._lister = lister
         self._draw = draw
         self._digester = digester
         self._uses = uses
+        self._scope_uses = scope_uses
 
     async def create(self, actor: Actor, command: CreateApiKey, once: Once | None) -> Issued | Repeated | Problem:
         """Make a key that holds nothing but what was named."""
@@ -149,13 +185,23 @@ class ApiKeys:
 
         return await self._database.write(job)
 
-    async def get(self, actor: Actor, key_id: str) -> ApiKey | Problem:
-        """Return one key."""
+    async def get(self, actor: Actor, key_id: str) -> Shown | Problem:
+        """Return one key, with the scopes it used in the last 30 days."""
         if problem := actor.lacks_everywhere(API_KEYS_READ):
             return problem
-        key = await self._database.read(lambda connection: api_keys.get(connection, actor.organization_id, key_id))
-        found = permitted(actor, key, API_KEYS_READ)
-        return found if isinstance(found, Problem) else self._with_last_use(found)
+        since = self._draw.clock() - SCOPES_USED_WITHIN_US
+
+        def query(connection: Connection) -> tuple[ApiKey | None, dict[tuple[str, str], int]]:
+            key = api_keys.get(connection, actor.organization_id, key_id)
+            return key, {} if key is None else scope_uses.of_key(connection, key_id, since)
+
+        found, uses = await self._database.read(query)
+        key = permitted(actor, found, API_KEYS_READ)
+        if isinstance(key, Problem):
+            return key
+        for place, at in self._scope_uses.of(key_id).items():
+            uses[place] = max(at, uses.get(place, 0))
+        return Shown(self._with_last_use(key), tuple(ScopeUse(*place, at) for place, at in sorted(uses.items())))
 
     async def list(self, actor: Actor, wanted: ApiKeyFilter, paging: Paging) -> Listing[ApiKey] | Problem:
         """Return a page of the keys that ``wanted`` describes, of those that the actor may see."""

@@ -25,8 +25,8 @@ from wayvo.services.draw import Draw
 from wayvo.services.import_chunk import Candidate, Chunk, Done, Prepared, RowOutcome, refused
 from wayvo.store.database import Database
 
-CHUNK: Final = 250
-"""Rows in one transaction: some 30 ms of the writer's time, so that nobody waits long behind an import."""
+CHUNK: Final = 500
+"""Rows in one transaction: some 50 ms of the writer's time, so that nobody waits long behind an import."""
 _BREATH: Final = 50
 """Rows prepared at a stretch: the event loop answers others in between."""
 
@@ -90,8 +90,8 @@ class KeyImports:
             return problem
         if command.format.is_weak and not command.accept_weak:
             return WeakKeyFormat(
-                f"Keys of this format hold {command.format.bits:.0f} bits at most, fewer than {WEAK_BITS}: they could be "
-                "guessed. Import them with accept_weak, and rotate them soon."
+                f"Keys of this format hold {command.format.bits:.0f} bits at most, fewer than {WEAK_BITS}: they could "
+                "be guessed. Import them with accept_weak, and rotate them soon."
             )
         now = self._draw.clock()
         new_format_id = self._draw.new_id("fmt", now)

@@ -51,7 +51,9 @@ _MODES: Final = {mode.value: mode for mode in Mode}
 _ACCESS: Final = msgspec.json.Decoder(dict[str, tuple[str, ...]])
 _NETWORKS: Final = msgspec.json.Decoder(tuple[str, ...])
 
-_UNMOVED: Final = select(api_keys.c.id).where(api_keys.c.digest == api_keys.c.import_digest).limit(1)
+_UNMOVED: Final = (
+    select(api_keys.c.id).where(api_keys.c.digest == api_keys.c.import_digest, api_keys.c.id > "").limit(1)
+)
 
 
 def find(connection: Connection, digests: Collection[bytes]) -> CredentialRecords:

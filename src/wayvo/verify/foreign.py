@@ -25,7 +25,10 @@ class ImportSource(Protocol):
 
 
 class ForeignKeys:
-    """Knows imported keys by their looks, and their digests of before their first use under ``digesters``, the present first."""
+    """Knows imported keys by their looks and by their digests of before their first use.
+
+    ``digesters`` are the present root secret's, then the retired ones'.
+    """
 
     def __init__(self, digesters: Sequence[Digester] = ()) -> None:
         self._digesters = tuple(digesters)

@@ -17,6 +17,7 @@ from wayvo.verify.filler import Filler
 from wayvo.verify.foreign import ForeignKeys
 from wayvo.verify.judge import MALFORMED, UNAVAILABLE, Decision, Question, judge, judge_for
 from wayvo.verify.meter import Meter
+from wayvo.verify.scope_uses import ScopeUses
 from wayvo.verify.snapshot import Snapshot
 
 Loaded = Mapping[bytes, Known]
@@ -47,12 +48,14 @@ class Verifier:
         clock: Clock,
         may_trust: Callable[[], bool],
         foreign: ForeignKeys | None = None,
+        scope_uses: ScopeUses | None = None,
     ) -> None:
         self._prefixes = prefixes
         self._digester = digester
         self._cache = cache
         self._filler = filler
         self._meter = meter
+        self._scope_uses = ScopeUses() if scope_uses is None else scope_uses
         self._clock = clock
         self._foreign = ForeignKeys() if foreign is None else foreign
         self.may_trust = may_trust
@@ -86,15 +89,19 @@ class Verifier:
         """Decide about a credential that ``verifier`` asks about."""
         return MALFORMED if known is None else judge_for(verifier, known, question, now_us)
 
-    def note_use(self, snapshot: Snapshot, now_us: int, address: str | None) -> None:
-        """Note that a credential was accepted, from where."""
-        self._meter.note(snapshot.credential_id, now_us, address)
+    def note_use(self, decision: Decision, question: Question, now_us: int) -> None:
+        """Note that a credential was accepted, from where, and which scopes that took."""
+        if decision.snapshot is not None:
+            credential_id = decision.snapshot.credential_id
+            self._meter.note(credential_id, now_us, question.address)
+            if decision.needed:
+                self._scope_uses.note(credential_id, question.audience, decision.needed, now_us)
 
-    def record(self, decision: Decision, now_us: int, address: str | None) -> None:
+    def record(self, decision: Decision, question: Question, now_us: int) -> None:
         """Count a decision, and note the use of an accepted credential."""
         self._meter.count(decision.code)
-        if decision.code is Code.VALID and decision.snapshot is not None:
-            self._meter.note(decision.snapshot.credential_id, now_us, address)
+        if decision.code is Code.VALID:
+            self.note_use(decision, question, now_us)
 
     async def load(self, missing: Missing) -> Loaded:
         """Read a missing credential."""
@@ -111,5 +118,5 @@ class Verifier:
         if now_us is None:
             return UNAVAILABLE
         decision = self.decide(known, question, now_us)
-        self.record(decision, now_us, question.address)
+        self.record(decision, question, now_us)
         return decision

@@ -30,6 +30,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     code: Code
     snapshot: Snapshot | None
+    needed: Collection[str] = ()
+    """The scopes that were needed, where it came to them."""
 
 
 MALFORMED = Decision(Code.MALFORMED, None)
@@ -55,7 +57,7 @@ def judge(known: Known, question: Question, now_us: int) -> Decision:
     needed = question.scopes if question.operation is None else _scopes_for(question.operation, opening)
     if needed is None:
         return Decision(Code.UNKNOWN_OPERATION, known)
-    return Decision(Code.VALID if opening.scopes.issuperset(needed) else Code.INSUFFICIENT_SCOPE, known)
+    return Decision(Code.VALID if opening.scopes.issuperset(needed) else Code.INSUFFICIENT_SCOPE, known, needed)
 
 
 def _scopes_for(operation: Operation, opening: Opening) -> Collection[str] | None:

@@ -12,7 +12,7 @@ from wayvo.core.credentials.api_key import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_
 from wayvo.core.credentials.format import Mode
 from wayvo.core.errors import InvalidField
 from wayvo.core.instants import format_instant
-from wayvo.services.api_keys import ChangeApiKey, CreateApiKey, RotateApiKey, Rotated
+from wayvo.services.api_keys import ChangeApiKey, CreateApiKey, RotateApiKey, Rotated, Shown
 
 Networks = Annotated[
     tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50, examples=[["203.0.113.0/24"]])
@@ -149,6 +149,23 @@ class ApiKeyView(msgspec.Struct, frozen=True, kw_only=True):
     successor_id: Annotated[str | None, Meta(description="The key that followed it in a rotation.")]
 
 
+class ScopeUseView(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope that verification asked for and found."""
+
+    audience: str
+    scope: str
+    last_used_at: Annotated[Moment, Meta(description="To the minute.")]
+
+
+class ShownApiKeyView(ApiKeyView, frozen=True, kw_only=True):
+    """An API key, and what it really uses."""
+
+    scopes_used: Annotated[
+        tuple[ScopeUseView, ...],
+        Meta(description="What verification asked for and found in the last 30 days; at most 200 of them are kept."),
+    ]
+
+
 class IssuedApiKeyView(ApiKeyView, frozen=True, kw_only=True):
     """An API key just made, with its secret, which is shown this once."""
 
@@ -176,6 +193,15 @@ class RotatedApiKeyView(IssuedApiKeyView, frozen=True, kw_only=True):
 def view(key: ApiKey, now_us: int) -> ApiKeyView:
     """Return a key as JSON shows it."""
     return ApiKeyView(**_fields(key, now_us))
+
+
+def shown_view(shown: Shown, now_us: int) -> ShownApiKeyView:
+    """Return a key and its used scopes as JSON shows them."""
+    uses = tuple(
+        ScopeUseView(audience=use.audience, scope=use.scope, last_used_at=format_instant(use.last_used_at))
+        for use in shown.scopes_used
+    )
+    return ShownApiKeyView(**_fields(shown.key, now_us), scopes_used=uses)
 
 
 def issued_view(issued: Issued, now_us: int) -> IssuedApiKeyView:

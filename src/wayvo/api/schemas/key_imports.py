@@ -18,8 +18,6 @@ from wayvo.services.key_imports import ImportedKey, ImportKeys, ImportReport
 MAX_ROWS: Final = 1000
 
 VISIBLE: Final = r"^[!-~]*$(?!\n)"
-_EXTERNAL_ID: Final = Annotated[str, Meta(min_length=1, max_length=255)]
-
 _IS_NO_SHA256: Final = "is the SHA-256 of the key: 64 hexadecimal digits"
 
 
@@ -97,7 +95,7 @@ class ImportedKeyBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     created_at: Instant | None = None
     prefix: Annotated[str, Meta(max_length=32, pattern=VISIBLE)] | None = None
     last_four: Annotated[str, Meta(max_length=4, pattern=VISIBLE)] = ""
-    external_id: _EXTERNAL_ID | None = None
+    external_id: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
 
     def __repr__(self) -> str:
         return f"ImportedKeyBody(name={self.name!r})"

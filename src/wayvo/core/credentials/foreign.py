@@ -78,8 +78,8 @@ class KeyFormat(msgspec.Struct, frozen=True, order=True):
         found = []
         if self.bits < STRONG_BITS:
             found.append(
-                f"The shortest keys of this format hold {self.bits:.0f} bits at most; {STRONG_BITS} are out of reach of "
-                "guessing. Rotate the shorter ones soon."
+                f"The shortest keys of this format hold {self.bits:.0f} bits at most; {STRONG_BITS} are out of reach. "
+                "Rotate the shorter ones soon."
             )
         if not self.prefix and self.min_length < FEW_CHARACTERS:
             found.append(

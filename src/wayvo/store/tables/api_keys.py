@@ -119,8 +119,8 @@ api_keys: Final = Table(
 )
 """``access``, ``allowed_networks`` and ``metadata`` are JSON. ``ended_at`` is set at a revocation, and by the sweeper
 some time after an expiry: it keeps the index of working keys small and decides nothing. ``idle_since`` is the last use,
-or the creation of a key never used. An imported key has an ``import_digest``, made from its
-SHA-256, for ever; it is its ``digest`` as well until its first use shows the key itself. ``user_id`` is whom a key speaks for that is bound to a user."""
+or the creation of a key never used. ``user_id`` is whom a key speaks for that is bound to a user. An imported key has
+an ``import_digest`` for ever, made from its SHA-256; it is its ``digest`` as well until its first use shows the key."""
 
 api_key_words: Final = Table(
     "api_key_words",
