@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import MetaData, func, insert, select
 
 from tests.harness.engine import ROOT_SECRET
+from tests.harness.foreign import imported, made_elsewhere, row
 from tests.harness.server import Client, RunningServer
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.store.engines import reading_engine, writing_engine
@@ -112,6 +113,10 @@ def fill(place: Place, keys: int = 0) -> Filled:
         post("/v1/apis", 201, {"audience": "https://orders.example", "name": "Orders", "scopes": []})
         project = post("/v1/projects", 201, {"name": "Archived"})["id"]
         create("revoked", project_id=project)
+        unused, used = made_elsewhere(), made_elsewhere()
+        imported(client, row(unused), row(used))
+        verdicts |= {unused: "valid", used: "valid"}
+        post("/v1/verify", 200, {"credential": used, "scopes": ["users:read"]})
         post(f"/v1/projects/{project}/archive", 200, {})
         operator = server.key
     _add_keys(place, keys)

@@ -1,5 +1,6 @@
 """The guides' examples, pasted into a shell and a Python as they stand."""
 
+import hashlib
 import json
 import os
 import re
@@ -53,6 +54,24 @@ def test_an_example_of_the_guide_to_keys_works_as_pasted(
     code = examples("api-keys.md", "sh")[number]
     surroundings = environment(shared_server, tmp_path)
     subprocess.run(["sh", "-c", STRICT + code], cwd=tmp_path, env=surroundings, capture_output=True, check=True)
+
+
+def test_the_guide_to_importing_keys_works_from_the_first_step_to_the_last(
+    server: RunningServer, tmp_path: Path
+) -> None:
+    surroundings = environment(server, tmp_path)
+    said = []
+    for code in examples("import-keys.md", "sh"):
+        run = subprocess.run(
+            ["sh", "-c", STRICT + code], cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True
+        )
+        said.append(run.stdout)
+    digest, _, dry, done, whoami = said
+    key = "sk_live_0a1B2c3D4e5F6g7H8i9J0k1L"
+    assert digest.strip() == hashlib.sha256(key.encode()).hexdigest()
+    assert re.search(r"Would be created +2", dry)
+    assert re.search(r"Created +2", done)
+    assert json.loads(whoami)["credential"]["name"] == "Customer 17"
 
 
 def test_the_guide_to_protecting_an_api_works_from_the_first_step_to_the_last(

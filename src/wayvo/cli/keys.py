@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec import UNSET
 
-from wayvo.cli import keys_view
+from wayvo.cli import keys_import, keys_view
 from wayvo.cli.confirmation import confirm
 from wayvo.cli.listing import print_listing
 from wayvo.cli.options import (
@@ -39,7 +39,8 @@ from wayvo.client.models import ApiKeyChanges, NewApiKey, Revocation, Rotation
 from wayvo.core.access.permissions import STARTING_SCOPES
 from wayvo.core.credentials.format import Mode
 
-app = typer.Typer(name="keys", help="Create, list, change, rotate and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(name="keys", help="Create, list, change, rotate, revoke and import API keys.", no_args_is_help=True)
+app.command("import")(keys_import.import_keys)
 
 
 class Status(StrEnum):

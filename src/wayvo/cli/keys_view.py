@@ -19,7 +19,7 @@ def columns(present: datetime) -> list[Column[ApiKey]]:
         Column("Name", lambda key: key.name),
         Column("Status", lambda key: key.status, styles=STATUS_STYLES),
         Column("Mode", lambda key: key.mode, shed=3),
-        Column("Ends in", lambda key: f"…{key.last_four}", shed=4),
+        Column("Ends in", lambda key: f"…{key.last_four}" if key.last_four else "", shed=4),
         Column("Expires", lambda key: _when(key.expires_at, present), shed=1),
         Column("Last used", lambda key: _when(key.last_used_at, present), shed=2),
         Column("Created", lambda key: relative(key.created_at, present), shed=5),
@@ -46,8 +46,8 @@ def print_key(answer: Answered[ApiKey], present: datetime, *, as_json: bool) -> 
             ("Revoked", moment(key.revoked_at)),
             ("Reason", key.revocation_reason or ""),
             ("Mode", key.mode),
-            ("Begins with", f"{key.prefix}_" if key.prefix else ""),
-            ("Ends in", f"…{key.last_four}"),
+            ("Begins with", f"{key.prefix}…" if key.prefix else ""),
+            ("Ends in", f"…{key.last_four}" if key.last_four else ""),
             ("Project", key.project_id),
             ("Speaks for", f"{key.principal.type} {key.principal.id}" if key.principal is not None else ""),
             *access_rows(key.access),
@@ -57,6 +57,10 @@ def print_key(answer: Answered[ApiKey], present: datetime, *, as_json: bool) -> 
             ("Created by", key.created_by or ""),
             ("Expires", moment(key.expires_at) or "never"),
             ("Last used", f"{moment(key.last_used_at)}{_from(key.last_used_network)}" if key.last_used_at else "never"),
+            *(
+                ("Used", f"{use.scope} on {use.audience}, {relative(use.last_used_at, present)}")
+                for use in key.scopes_used
+            ),
             ("Replaces", key.predecessor_id or ""),
             ("Replaced by", key.successor_id or ""),
         ]

@@ -13,7 +13,9 @@ from wayvo.client.models import (
     ApiKey,
     ApiKeyChanges,
     AuditEvent,
+    ImportReport,
     IssuedApiKey,
+    KeyImport,
     NewApi,
     NewApiKey,
     NewProject,
@@ -76,6 +78,11 @@ def update_api_key(key_id: str, changes: ApiKeyChanges) -> Call[ApiKey]:
 def rotate_api_key(key_id: str, rotation: Rotation, *, idempotency_key: str | None = None) -> Call[IssuedApiKey]:
     """Make a successor with the same rights; its secret is in this answer only."""
     return _creation(f"{_api_key(key_id)}/rotate", rotation, IssuedApiKey, idempotency_key)
+
+
+def import_api_keys(keys: KeyImport) -> Call[ImportReport]:
+    """Import keys that were made elsewhere. What is there already stays as it is, hence repeatable."""
+    return Call("POST", "/v1/api-keys/import", ImportReport, body=keys, repeatable=True)
 
 
 def revoke_api_key(key_id: str, revocation: Revocation) -> Call[ApiKey]:

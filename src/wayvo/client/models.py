@@ -19,6 +19,14 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
+class ScopeUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A scope that a key was accepted for of late."""
+
+    audience: str
+    scope: str
+    last_used_at: datetime
+
+
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """An API key, without its secret."""
 
@@ -46,6 +54,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     predecessor_id: str | None = None
     successor_id: str | None = None
     user_id: str | None = None
+    scopes_used: tuple[ScopeUse, ...] = ()
+    """Told of a single key only."""
 
 
 class Predecessor(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +80,26 @@ class IssuedApiKey(ApiKey, frozen=True, kw_only=True):
     def __rich_repr__(self) -> Iterable[Any]:  # type: ignore[override]  # Rich would print the secret
         yield "id", self.id
         yield "name", self.name
+
+
+class ImportedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a row of an import: ``created``, ``exists`` or ``refused``."""
+
+    row: int
+    outcome: str
+    id: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an import."""
+
+    created: int
+    existing: int
+    refused: int
+    rows: tuple[ImportedRow, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +235,27 @@ class NewApiKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: datetime | None = None
     allowed_networks: tuple[str, ...] = ()
     metadata: Mapping[str, str] | None = None
+
+
+class ForeignFormat(msgspec.Struct, frozen=True, kw_only=True):
+    """What keys that were made elsewhere look like."""
+
+    prefix: str
+    alphabet: str
+    min_length: int
+    max_length: int
+
+
+class KeyImport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Keys to import, each as a JSON object with at least ``sha256`` and ``name``."""
+
+    format: ForeignFormat
+    keys: tuple[Mapping[str, Any], ...]
+    accept_weak: bool = False
+    dry_run: bool = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(format={self.format!r})"
 
 
 class ApiKeyChanges(msgspec.Struct, frozen=True, kw_only=True):

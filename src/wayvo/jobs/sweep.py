@@ -15,7 +15,7 @@ SCOPE_USES_KEPT_US: Final = 30 * DAY_US
 
 
 async def sweep(database: Database, clock: Clock) -> None:
-    """Mark expired keys as ended; delete what is old: answers of creations, outbox rows, uses of scopes, nodes' marks."""
+    """Mark expired keys as ended; delete old answers of creations, outbox rows, uses of scopes, marks of nodes."""
     now = clock()
     await _in_batches(database, lambda connection: api_keys.mark_expired(connection, now, BATCH))
     await _in_batches(database, lambda connection: idempotency.sweep(connection, now, BATCH))

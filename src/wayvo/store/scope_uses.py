@@ -52,7 +52,7 @@ def _within_bounds(
         coming[key_id] = coming.get(key_id, 0) + 1
     column = scope_uses.c.api_key_id
     counted = select(column, func.count()).where(column.in_(coming)).group_by(column)
-    there: dict[str, int] = dict(connection.execute(counted).tuples().all())
+    there = {row[0]: row[1] for row in connection.execute(counted)}
     full = {key_id for key_id, count in coming.items() if there.get(key_id, 0) + count > MAX_OF_ONE}
     if not full:
         return uses
