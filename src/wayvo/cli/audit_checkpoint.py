@@ -22,4 +22,4 @@ def command(organization_id: OrganizationId = None, data_dir: DataDir = None) ->
             chain = audit_reading.chain(trail.connection, owner)
             if chain is None or not trail.sealers.has_sealed(chain.seal, "head", owner, chain.head):
                 raise CommandFailed(f"The end of {owner}'s chain is not what Wayvo recorded: run wayvo audit verify.")
-            typer.echo(msgspec.json.encode(trail.sealers.checkpoint(owner, chain.head, now)).decode())
+            typer.echo(msgspec.json.encode(trail.sealers.checkpoint(owner, chain.head, now)))

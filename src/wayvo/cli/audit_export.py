@@ -30,7 +30,7 @@ def command(organization_id: OrganizationId = None, data_dir: DataDir = None) ->
                 where = f"event {found.fault.sequence} ({found.fault.event_id or 'which is not there'})"
                 raise CommandFailed(visible(f"{owner}: {where} {found.fault.what}."))
             checkpoint = trail.sealers.checkpoint(owner, found.last, time.time_ns() // 1000)
-            typer.echo(msgspec.json.encode(checkpoint).decode())
+            typer.echo(msgspec.json.encode(checkpoint))
             if waiting := audit_reading.unchained(trail.connection, owner).number:
                 typer.echo(f"{owner}: {waiting} events wait for their link and are left out.", err=True)
 
@@ -41,7 +41,7 @@ def _printed(links: Iterator[StoredLink]) -> Iterator[StoredLink]:
         for name in ("before", "after"):
             line[name] = _json(line[name])
         line |= {"sequence": stored.sequence, "mac": stored.mac.hex(), "secret": stored.secret}
-        typer.echo(msgspec.json.encode(line).decode())
+        typer.echo(msgspec.json.encode(line))
         yield stored
 
 
