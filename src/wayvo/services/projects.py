@@ -44,7 +44,6 @@ class Projects:
         if problem := actor.lacks(PROJECTS_WRITE):
             return problem
         now = self._draw.clock()
-        happening = self._draw.happening(actor, now)
         project = Project(
             id=self._draw.new_id("prj", now),
             organization_id=actor.organization_id,
@@ -59,7 +58,6 @@ class Projects:
             if earlier := find_earlier(connection, actor, once, now) or keep(connection, actor, once, project, now):
                 return earlier
             projects.insert(connection, project)
-            transaction.record(happening.event("project.create", "project", project.id, None, project))
             transaction.announce(Change("project", project.id, now))
             transaction.record(happening.event("project.create", "project", project.id, None, project))
             return project
@@ -106,7 +104,6 @@ class Projects:
             if changed == project:
                 return project
             projects.update(transaction.connection, changed)
-            transaction.record(happening.event("project.change", "project", project_id, project, changed))
             transaction.announce(Change("project", project_id, now))
             transaction.record(happening.event("project.change", "project", project_id, project, changed))
             return changed
@@ -128,7 +125,6 @@ class Projects:
                 return project
             archived = replace(project, archived_at=now)
             projects.update(transaction.connection, archived)
-            transaction.record(happening.event("project.archive", "project", project_id, project, archived))
             transaction.announce(Change("project", project_id, now))
             transaction.record(happening.event("project.archive", "project", project_id, project, archived))
             return archived

@@ -40,7 +40,6 @@ ADMIN: Final = _built_in(
     "api-keys:*",
     "apis:*",
     "audit-events:read",
-    VERIFY,
     "organizations:*",
     "projects:*",
     "roles:*",
