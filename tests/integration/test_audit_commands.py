@@ -136,6 +136,7 @@ def test_an_export_has_every_event_in_order_with_a_checkpoint_behind_each_chain(
     place = places.on(engine, "data")
     owner = filled(place)
     with served(place) as server:
+        server.clock.turn(1)
         theirs = move_in(server)
         server.client(theirs.secret).post("/v1/projects", json={"name": "Théirs\u2028"})
         server.call(_chain)
