@@ -16,7 +16,7 @@ from typer.main import get_command
 import wayvo
 from tests.architecture.project import ROOT, SOURCE
 from wayvo.api.pages.error_pages import folder_of_pages
-from wayvo.cli import quickstart
+from wayvo.cli import audit, quickstart
 from wayvo.cli.lazy import _load
 from wayvo.cli.main import SERVER_COMMANDS, app
 from wayvo.core.errors import PROBLEMS
@@ -99,7 +99,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def refusals(words: Sequence[str]) -> list[str]:
     """Return what of a command line the command line does not know."""
-    lazy = {name: module for name, module, _ in SERVER_COMMANDS}
+    lazy = {name: module for name, module, _ in (*SERVER_COMMANDS, *audit.SERVER_COMMANDS)}
     command: Any = get_command(app)
     words = list(words)
     while words and getattr(command, "commands", None):

@@ -10,15 +10,17 @@ from typer.main import get_command
 from wayvo.cli.failures import CommandFailed
 
 
-def deferred(module: str) -> type[TyperCommand]:
+def deferred(module: str, within: str = "") -> type[TyperCommand]:
     """Return the class of a command that becomes ``module``'s function ``command`` as soon as it is used.
+
+    ``within`` is the group that it belongs to, if any.
 
     The function is an ordinary Typer command. A library that isn't installed ends in a message that names the extra.
     """
 
     class DeferredCommand(TyperCommand):
         def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-            return _load(module, str(self.name)).make_context(info_name, args, parent, **extra)
+            return _load(module, str(self.name), within).make_context(info_name, args, parent, **extra)
 
     return DeferredCommand
 
@@ -28,13 +30,13 @@ def stand_in() -> None:
     raise AssertionError("a deferred command becomes another one before it is called")
 
 
-def _load(module: str, name: str) -> Any:
+def _load(module: str, name: str, within: str = "") -> Any:
     try:
         function = import_module(module).command
     except ModuleNotFoundError as missing:
         if (missing.name or "wayvo").partition(".")[0] == "wayvo":
             raise
-        raise CommandFailed(f"wayvo {name} needs {missing.name}: pip install 'wayvo[server]'") from None
+        raise CommandFailed(f"wayvo {within}{name} needs {missing.name}: pip install 'wayvo[server]'") from None
     loaded = typer.Typer(add_completion=False)
     loaded.command(name)(function)
     return get_command(loaded)
