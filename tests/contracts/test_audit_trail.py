@@ -21,7 +21,7 @@ from wayvo.core.paging import Position
 from wayvo.jobs.audit_trail import CHAINED, PRUNED, chain_events, prune_events
 from wayvo.store import audit, audit_reading, installation
 from wayvo.store.audit import AuditFilter
-from wayvo.store.database import SteadyDatabase, Transaction
+from wayvo.store.database import Transaction
 from wayvo.store.tables import audit_chains, audit_events, key_brands
 from wayvo.store.tables import installation as installation_table
 
@@ -58,14 +58,9 @@ async def found(there: Opened) -> None:
     await there.database.write(lambda transaction: installation.claim(transaction.connection, ROOT.fingerprint, NOW))
 
 
-def steady(there: Opened) -> SteadyDatabase:
-    database: Any = there.database
-    return database  # type: ignore[no-any-return] # both engines' are steady
-
-
 async def chained(there: Opened, sealer: Sealer = SEALER) -> None:
     """Give every event its link, as the job of a node does."""
-    await chain_events(steady(there), sealer)
+    await chain_events(there.database, sealer)
 
 
 def trail(there: Opened, owner: str = ONE, sealers: Sealers = SEALERS) -> tuple[list[str], Verification]:
@@ -285,9 +280,9 @@ async def test_pruning_deletes_what_is_older_and_leaves_a_trail_that_is_whole(en
         await there.database.write(recording(*old, event(2 * DAY_US), event(PRUNED + 20, TWO)))
         await chained(there)
         now = NOW + 3 * DAY_US
-        await prune_events(steady(there), SEALER, lambda: now, 0)
+        await prune_events(there.database, SEALER, lambda: now, 0)
         assert len(trail(there)[0]) == PRUNED + 11
-        await prune_events(steady(there), SEALER, lambda: now, 2)
+        await prune_events(there.database, SEALER, lambda: now, 2)
         subjects, verification = trail(there)
         assert subjects == [f"thg_{2 * DAY_US}"]
         assert (verification.fault, verification.pruned.sequence) == (None, PRUNED + 10)
@@ -305,7 +300,7 @@ async def test_pruning_stops_at_the_first_link_that_is_to_stay_whatever_comes_be
         for number in (0, 5 * DAY_US, 1, 2):
             await there.database.write(recording(event(number)))
             await chained(there)
-        await prune_events(steady(there), SEALER, lambda: NOW + 6 * DAY_US, 2)
+        await prune_events(there.database, SEALER, lambda: NOW + 6 * DAY_US, 2)
         assert trail(there)[0] == [f"thg_{number}" for number in (5 * DAY_US, 1, 2)]
         assert trail(there)[1].fault is None
 

@@ -6,22 +6,21 @@ from typing import Final
 from wayvo.core.audit_chain import Sealer
 from wayvo.core.instants import DAY_US, Clock
 from wayvo.store import audit
-from wayvo.store.database import SteadyDatabase, Transaction
+from wayvo.store.database import Database, Transaction
 
 CHAINED: Final = 250
 PRUNED: Final = 500
 
 
-async def chain_events(database: SteadyDatabase, sealer: Sealer) -> None:
+async def chain_events(database: Database, sealer: Sealer) -> None:
     """Chain what is committed, in batches that hold no writer up for long. Every node does; one at a time gets to."""
-    # An idle node only looks.
-    if not await database.read_apart(audit.has_pending):
-        return
-    while await database.write(lambda transaction: audit.chain_pending(transaction.connection, sealer, CHAINED)):
-        pass
+    # An idle node only looks, and a busy one leaves the rest of a moment to its next turn.
+    count = CHAINED if await database.read(audit.has_pending) else 0
+    while count == CHAINED:
+        count = await database.write(lambda transaction: audit.chain_pending(transaction.connection, sealer, CHAINED))
 
 
-async def prune_events(database: SteadyDatabase, sealer: Sealer, clock: Clock, retention_days: int) -> None:
+async def prune_events(database: Database, sealer: Sealer, clock: Clock, retention_days: int) -> None:
     """Delete what is older than the retention (0: nothing is), in small batches, from the beginning of each chain."""
     if not retention_days:
         return
