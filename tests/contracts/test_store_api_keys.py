@@ -170,6 +170,25 @@ def test_keys_are_filtered_by_project_and_by_mode(here: Here) -> None:
     assert here.listed(project_id="prj_nowhere") == []
 
 
+def test_keys_are_filtered_by_the_user_whom_they_are_bound_to(here: Here) -> None:
+    for name, user_id in (("first", "usr_1"), ("unbound", None), ("other", "usr_2"), ("second", "usr_1")):
+        here.key(name=name, user_id=user_id)
+    assert here.listed(user_id="usr_1") == ["second", "first"]
+    assert here.listed(user_id="usr_1", mode=Mode.TEST) == []
+    assert here.listed(user_id="usr_3") == []
+
+
+def test_only_the_keys_of_projects_that_may_be_seen_are_listed(here: Here) -> None:
+    projects = [store_project(here.connection, here.organization) for _ in range(3)]
+    for name, project in zip("abc", projects, strict=True):
+        store_key(here.connection, project, name=name)
+    first, second, _ = (project.id for project in projects)
+    assert here.listed(seen_in=(first,)) == ["a"]
+    assert here.listed(seen_in=(first, second)) == ["b", "a"]
+    assert here.listed(seen_in=()) == []
+    assert here.listed(seen_in=(first,), project_id=second) == []
+
+
 def test_a_status_is_what_the_key_is_at_that_moment(here: Here) -> None:
     here.key(name="forever")
     here.key(name="expires now", expires_at=NOW)

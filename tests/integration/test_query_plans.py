@@ -26,6 +26,7 @@ from wayvo.store import (
     audit,
     audit_reading,
     credentials,
+    held_roles,
     idempotency,
     outbox,
     projects,
@@ -52,6 +53,8 @@ Plan = list[str]
 FILTERS: dict[str, tuple[dict[str, Any], str]] = {
     "no filter": ({}, "ix_api_keys_organization_id_id"),
     "project": ({"project_id": "prj_small"}, "ix_api_keys_project_id_id"),
+    "user": ({"user_id": "usr_1"}, "ix_api_keys_user"),
+    "the projects seen": ({"seen_in": ("prj_small",)}, "ix_api_keys_project_id_id"),
     "mode": ({"mode": Mode.TEST}, "ix_api_keys_organization_id_mode_id"),
     "active": ({"status": "active"}, "ix_api_keys_active"),
     "expired": ({"status": "expired"}, "ix_api_keys_expiring"),
@@ -93,6 +96,8 @@ LOOK_UPS: dict[str, Callable[[Connection], object]] = {
     "one project": lambda connection: projects.get(connection, OWN, "prj_big"),
     "projects": lambda connection: projects.page(connection, OWN, CURSOR, 50),
     "users": lambda connection: users.page(connection, OWN, CURSOR, 50),
+    "what a member holds": lambda connection: held_roles.of(connection, OWN, "usr_1", "prj_big"),
+    "custom roles": lambda connection: held_roles.custom(connection, ["rol_1", "rol_2"]),
     "an audience": lambda connection: apis.by_audience(connection, OWN, ["urn:a", "urn:b"]),
     "the outbox": lambda connection: outbox.after(connection, 17, 100),
     "its end": outbox.last_sequence,
@@ -128,6 +133,7 @@ def key_row(number: int, chance: random.Random) -> dict[str, Any]:
         "expires_at": expires_at,
         "revoked_at": revoked_at,
         "ended_at": revoked_at or swept_at,
+        "user_id": "usr_1" if number % 50 == 1 else None,
         "idle_since": NOW - chance.randrange(100 * DAY_US),
     }
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from tests.harness.membership import Membership
+from tests.harness.neighbour import move_in
 from tests.wire.doors import Doors
 from wayvo.core.credentials.format import Mode, mint
 
@@ -41,7 +43,7 @@ class Keys:
     """A credential for each verdict, and keys that ask."""
 
     def __init__(self, doors: Doors) -> None:
-        doors.create_api(INVOICES, "invoices:read", "invoices:write")
+        doors.create_api(INVOICES, "invoices:read", "invoices:write", visibility="installation")
         doors.create_api(ORDERS, "orders:read")
         paths = doors.create_api(PATHS, "paths:read")
         operations = [{"methods": ["GET"], "path": "/v1/{name}/**", "scopes": ["paths:read"]}]
@@ -63,6 +65,14 @@ class Keys:
         self.bound = key(**READER, allowed_networks=["198.51.100.0/24"])
         revoked = doors.create_key(**READER)
         doors.operator.post(f"/v1/api-keys/{revoked['id']}/revoke").raise_for_status()
+        membership = Membership(doors.server)
+        owner, viewer, left = (membership.add_user("owner") for _ in range(3))
+        self.of_user = key(**READER, user_id=owner)
+        demoted, ended = key(**READER, user_id=viewer), key(**READER, user_id=left)
+        membership.set_role(viewer, "viewer")
+        membership.remove(left)
+        disabled = move_in(doors.server, {INVOICES: ("invoices:read",)})
+        Membership(doors.server, disabled.organization_id).disable()
         expired = key(**READER, expires_at=doors.server.clock.at(60))
         doors.server.clock.turn(60)
         self.by_verdict: Mapping[str, str] = {
@@ -70,6 +80,10 @@ class Keys:
             "malformed": self.valid[:-1] + "!",
             "unknown": mint("wv", Mode.LIVE, (2**197).to_bytes(32)),
             "revoked": revoked["api_key"],
+            "valid, of a user": self.of_user,
+            "wrong_audience, of a demoted user": demoted,
+            "revoked, of a user who left": ended,
+            "organization_disabled": disabled.secret,
             "expired": expired,
             "wrong_mode": self.test,
             "wrong_audience": key(access={ORDERS: ["*"]}),

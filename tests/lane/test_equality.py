@@ -44,7 +44,20 @@ def test_the_requests_that_are_compared_meet_every_kind_of_answer(by_lane: Answe
 
 
 @pytest.mark.parametrize("port", ["lane", "cut", "asgi"])
-@pytest.mark.parametrize("code", ["valid", "unknown", "revoked", "expired", "wrong_audience", "network_denied"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "valid",
+        "valid, of a user",
+        "unknown",
+        "revoked",
+        "revoked, of a user who left",
+        "organization_disabled",
+        "expired",
+        "wrong_audience",
+        "network_denied",
+    ],
+)
 def test_what_is_not_in_memory_is_answered_as_if_it_were(
     doors: Doors, ways: Ways, keys: Keys, code: str, port: str
 ) -> None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
+from tests.harness.membership import Membership
+from tests.harness.neighbour import move_in
 from tests.harness.nodes import Node, answer
 from tests.harness.proxy import eventually
+from wayvo.core.access.permissions import OWN_AUDIENCE
 
 IN_FORCE_SECONDS: Final = 1.0
 """The promise: so long after its answer a change may at most go unnoticed on another node."""
@@ -74,6 +77,36 @@ def rotate_without_overlap(node: Node) -> Prepared:
     return Prepared(key["api_key"], {}, lambda: _post(node, f"/v1/api-keys/{key['id']}/rotate", body, 201))
 
 
+def demote(node: Node) -> Prepared:
+    membership = _membership(node)
+    user_id = membership.add_user("owner")
+    key = node.create_key(scopes=["users:read", "users:write"], user_id=user_id)
+    return Prepared(key["api_key"], {"scopes": "users:write"}, lambda: membership.set_role(user_id, "viewer"))
+
+
+def remove_member(node: Node) -> Prepared:
+    membership = _membership(node)
+    user_id = membership.add_user("owner")
+    key = node.create_key(scopes=["users:read"], user_id=user_id)
+    return Prepared(key["api_key"], {}, lambda: membership.remove(user_id))
+
+
+def narrow_role(node: Node) -> Prepared:
+    membership = _membership(node)
+    role = membership.add_role({OWN_AUDIENCE: ("users:*",)})
+    key = node.create_key(scopes=["users:read", "users:write"], user_id=membership.add_user(role))
+    return Prepared(
+        key["api_key"],
+        {"scopes": "users:write"},
+        lambda: membership.change_role(role, {OWN_AUDIENCE: ("users:read",)}),
+    )
+
+
+def disable_organization(node: Node) -> Prepared:
+    neighbour = move_in(node.server)
+    return Prepared(neighbour.secret, {}, Membership(node.server, neighbour.organization_id).disable)
+
+
 NARROWINGS: Final[Sequence[Narrowing]] = (
     Narrowing("a revocation", revoke, "revoked"),
     Narrowing("a narrower access", narrow_access, "insufficient_scope"),
@@ -81,6 +114,10 @@ NARROWINGS: Final[Sequence[Narrowing]] = (
     Narrowing("the archive of a project", archive_project, "revoked"),
     Narrowing("a change of an API", change_api, "insufficient_scope"),
     Narrowing("a rotation without overlap", rotate_without_overlap, "expired"),
+    Narrowing("a demotion", demote, "insufficient_scope"),
+    Narrowing("the removal of a member", remove_member, "revoked"),
+    Narrowing("a narrower role", narrow_role, "insufficient_scope"),
+    Narrowing("the disabling of an organization", disable_organization, "organization_disabled"),
 )
 
 
@@ -100,6 +137,11 @@ def seconds_until_in_force(narrowing: Narrowing, here: Node, there: Node) -> flo
     seconds = time.monotonic() - acknowledged
     assert decisions[-1] == narrowing.code
     return seconds
+
+
+def _membership(node: Node) -> Membership:
+    organization_id = answer(node.operator.get("/v1/whoami"), 200)["organization"]["id"]
+    return Membership(node.server, organization_id)
 
 
 def _post(node: Node, path: str, body: object, status: int) -> None:

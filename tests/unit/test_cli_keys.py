@@ -14,6 +14,7 @@ from tests.unit.conftest import Wayvo
 KEY_ID = "key_06f5vqmv9ks7h5nmh6s8v2c1kg"
 NEXT_ID = "key_06f5vqmv9ks7h5nmh6s8v2c1kh"
 PROJECT_ID = "prj_06f5vqmv9ks7h5nmh6s8v2c1k1"
+USER_ID = "usr_06f5vqmv9ks7h5nmh6s8v2c1k2"
 KEY_PATH = f"/v1/api-keys/{KEY_ID}"
 
 
@@ -66,6 +67,7 @@ def test_create_sends_every_option(server: CannedServer, wayvo: Wayvo) -> None:
     created(server)
     wayvo(
         *("keys", "create", "--name", "deploy", "--description", "CI", "--project", PROJECT_ID, "--mode", "test"),
+        *("--user", USER_ID),
         *("--scope", "users:read", "--scope", "projects:read,apis:read"),
         *("--access", "https://a.example/?v=1=orders:read,orders:write", "--access", "urn:b=*"),
         *("--access", "urn:b=c:read", "--expires-at", "2027-01-31T13:00:00+01:00"),
@@ -76,6 +78,7 @@ def test_create_sends_every_option(server: CannedServer, wayvo: Wayvo) -> None:
         "name": "deploy",
         "description": "CI",
         "project_id": PROJECT_ID,
+        "user_id": USER_ID,
         "mode": "test",
         "scopes": ["users:read", "projects:read", "apis:read"],
         "access": {"https://a.example/?v=1": ["orders:read", "orders:write"], "urn:b": ["*", "c:read"]},
@@ -166,13 +169,15 @@ def test_list_sends_every_filter_and_counts_durations_from_now(server: CannedSer
     before = datetime.now(UTC)
     wayvo(
         *("keys", "list", "--project", PROJECT_ID, "--mode", "test", "--status", "revoked", "--text", "a b"),
+        *("--user", USER_ID),
         *("--expiring-before", "30d", "--unused-since", "12h"),
     )
     query = {name: values[0] for name, values in server.asked[0].query.items()}
     ahead = datetime.fromisoformat(query.pop("expiring_before")) - timedelta(days=30)
     back = datetime.fromisoformat(query.pop("unused_since")) + timedelta(hours=12)
     assert all(before <= moment <= datetime.now(UTC) for moment in (ahead, back))
-    assert query == {"project_id": PROJECT_ID, "mode": "test", "status": "revoked", "text": "a b", "limit": "50"}
+    filters = {"project_id": PROJECT_ID, "user_id": USER_ID, "mode": "test", "status": "revoked", "text": "a b"}
+    assert query == filters | {"limit": "50"}
 
 
 def test_list_takes_exact_times_too(server: CannedServer, wayvo: Wayvo) -> None:

@@ -1,5 +1,6 @@
 """Who may make, see, change, rotate and revoke which keys, when users and projects come in."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -7,6 +8,7 @@ import pytest
 
 from tests.harness.membership import Membership
 from tests.harness.neighbour import move_in
+from tests.harness.proxy import eventually
 from tests.harness.server import Client, RunningServer
 from wayvo.core.access.permissions import OWN_AUDIENCE
 
@@ -128,6 +130,31 @@ def test_a_demoted_user_gives_what_is_held_now_and_not_what_was(desk: Desk) -> N
     assert refusal(create(theirs)) == (403, "insufficient_scope")
     desk.members.remove(user_id)
     assert refusal(create(theirs)) == (401, "revoked")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (Membership.remove, (401, "revoked")),
+        (lambda members, user_id: members.set_role(user_id, "viewer"), (403, "insufficient_scope")),
+    ],
+)
+def test_who_is_removed_or_demoted_while_the_body_is_on_its_way_does_nothing_with_it(
+    desk: Desk, change: Callable[[Membership, str], None], expected: tuple[int, str]
+) -> None:
+    user_id = desk.members.add_user("owner")
+    key = desk.key(scopes=list(WRITER), user_id=user_id)
+
+    def body() -> Iterator[bytes]:
+        yield b'{"name": "made in flight"'
+        path = f"/v1/api-keys/{key['id']}"
+        eventually(lambda: desk.operator.get(path).json()["last_used_at"] is not None, "the head is read")
+        change(desk.members, user_id)
+        yield b"}"
+
+    answer = desk.server.client(key["api_key"]).post("/v1/api-keys", content=body())
+    assert refusal(answer) == expected
+    assert desk.operator.get("/v1/api-keys", params={"text": "flight"}).json()["data"] == []
 
 
 # Changing and rotating

@@ -1,5 +1,6 @@
 """Who calls the management API: the same judge as everywhere, asked about Wayvo's own audience."""
 
+from functools import partial
 from typing import cast
 
 from litestar.connection import ASGIConnection
@@ -7,6 +8,7 @@ from litestar.middleware import AbstractAuthenticationMiddleware, Authentication
 from litestar.types import ASGIApp
 
 from wayvo.api.refusals import Refused
+from wayvo.api.strict_request import JUDGE_AGAIN
 from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.actor import NOWHERE, Actor, Origin
 from wayvo.core.credentials.bearer import bearer
@@ -40,12 +42,18 @@ class Authentication(AbstractAuthenticationMiddleware):
             raise Refused(presented)
         client = connection.scope.get("client")
         address = client_address(client[0] if client else "", fields, self._trusted_proxies)
-        decision = await self._verifier.ask(presented, Question(OWN_AUDIENCE, (), Mode.LIVE, address))
+        question = Question(OWN_AUDIENCE, (), Mode.LIVE, address)
+        scope = cast("Scope", connection.scope)
+        origin = Origin(address or None, request_id_of(scope))
+        actor = await self._judge(presented, question, origin)
+        scope[JUDGE_AGAIN] = partial(self._judge, presented, question, origin, is_noted=False)
+        return AuthenticationResult(user=actor, auth=actor)
+
+    async def _judge(self, presented: bytes, question: Question, origin: Origin, *, is_noted: bool = True) -> Actor:
+        decision = await self._verifier.ask(presented, question, is_noted=is_noted)
         if decision.code is not Code.VALID or decision.snapshot is None:
             raise Refused(DENIALS[decision.code])
-        origin = Origin(address or None, request_id_of(cast("Scope", connection.scope)))
-        actor = _actor(decision.snapshot, origin)
-        return AuthenticationResult(user=actor, auth=actor)
+        return _actor(decision.snapshot, origin)
 
 
 def _actor(snapshot: Snapshot, origin: Origin) -> Actor:

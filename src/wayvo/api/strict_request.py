@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 from litestar import Request, Response
@@ -12,6 +12,10 @@ from wayvo.api.refusals import Refused, unwrap
 from wayvo.core.actor import Actor
 from wayvo.core.errors import FieldError, InvalidRequest, NotFound, UnsupportedMediaType
 from wayvo.core.strict_json import decode, shown_name
+from wayvo.edge.asgi import Scope
+
+JUDGE_AGAIN: Final = "wayvo.judge_again"
+"""What the scope of a request has that was authenticated: it gives the actor as things are at that moment."""
 
 # curl -d sends the form type unless told otherwise; a pasted line shall work. No cookie counts here, so no form of
 # another site can do harm with it.
@@ -39,8 +43,13 @@ class StrictRequest(Request[Actor, Actor, State]):
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type not in _ACCEPTED_TYPES:
             raise Refused(UnsupportedMediaType("Send JSON, with Content-Type: application/json."))
+        body = await self.body()
+        scope = cast("Scope", self.scope)
+        if JUDGE_AGAIN in scope:
+            # A body may be long on its way, and who sent its head may have been removed or demoted meanwhile.
+            scope["user"] = scope["auth"] = await scope[JUDGE_AGAIN]()
         wanted = self.route_handler.parsed_fn_signature.parameters["data"].annotation
-        return unwrap(decode(await self.body(), wanted))
+        return unwrap(decode(body, wanted))
 
 
 class QueryGuard:

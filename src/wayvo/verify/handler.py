@@ -107,8 +107,8 @@ class Verifier:
         """Read a missing credential."""
         return await self._filler.load({missing.digest: missing.credential})
 
-    async def ask(self, credential: bytes, question: Question) -> Decision:
-        """Decide about a presented credential, reading it if need be, and note its use."""
+    async def ask(self, credential: bytes, question: Question, *, is_noted: bool = True) -> Decision:
+        """Decide about a presented credential, reading it if need be, and note its use unless that was noted before."""
         if not self.may_trust():
             return UNAVAILABLE
         known = self.look_up(credential, NOTHING_LOADED)
@@ -118,5 +118,6 @@ class Verifier:
         if now_us is None:
             return UNAVAILABLE
         decision = self.decide(known, question, now_us)
-        self.record(decision, question, now_us)
+        if is_noted:
+            self.record(decision, question, now_us)
         return decision
