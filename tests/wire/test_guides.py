@@ -37,6 +37,7 @@ def environment(server: RunningServer, folder: Path, **more: str) -> dict[str, s
         "HOME": str(folder),
         "WAYVO_URL": server.url,
         "WAYVO_API_KEY": server.key,
+        "USER_ID": server.client().get("/v1/users").json()["data"][0]["id"],
         "API_KEY_ID": server.create_key(name="An old one")["id"],
         **more,
     }

@@ -42,8 +42,8 @@ _QUESTION: Final = {
 _SAID: Final = {
     "valid": "Whether the credential may do what was asked.",
     "code": "`valid`, or the first thing that is wrong.",
-    "principal": "Whom the credential speaks for.",
-    "scopes": "All that the credential holds for the audience.",
+    "principal": "Whom the credential speaks for: a project's service account, or the user it is bound to.",
+    "scopes": "All that the credential holds for the audience; for one bound to a user, what the user holds there too.",
     "rate_limits": "Empty in this version.",
     "expires_at": "When it ends by itself; null if it does not.",
 }
