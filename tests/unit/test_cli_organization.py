@@ -56,6 +56,18 @@ def test_whoami_tells_who_the_caller_is(server: CannedServer, wayvo: Wayvo) -> N
     assert json.loads(wayvo("whoami", "--json").stdout) == WHO
 
 
+def test_whoami_of_a_bound_credential_tells_the_user_and_what_is_held_where(server: CannedServer, wayvo: Wayvo) -> None:
+    user = {"id": "usr_1", "email": "ann@example.com", "name": "Ann", "role": "viewer", "project_role": "developer"}
+    inside = {"access": {"urn:wayvo:management": ["api-keys:write"]}, "scopes": ["api-keys:write"]}
+    principal = {"type": "user", "id": "usr_1"}
+    server.answers("GET", "/v1/whoami", WHO | {"principal": principal, "user": user, "in_project": inside})
+    lines = [" ".join(line.split()) for line in wayvo("whoami").stdout.splitlines()]
+    assert "Speaks for user usr_1" in lines
+    assert "User ann@example.com, viewer, in the project developer" in lines
+    assert "Access users:read on urn:wayvo:management" in lines
+    assert "Access in the project api-keys:write on urn:wayvo:management" in lines
+
+
 def test_whoami_of_a_credential_without_a_project_is_told_too(server: CannedServer, wayvo: Wayvo) -> None:
     server.answers("GET", "/v1/whoami", WHO | {"project": None})
     run = wayvo("whoami")
