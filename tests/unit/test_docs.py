@@ -16,9 +16,8 @@ from typer.main import get_command
 import wayvo
 from tests.architecture.project import ROOT, SOURCE
 from wayvo.api.pages.error_pages import folder_of_pages
-from wayvo.cli import audit, quickstart
-from wayvo.cli.lazy import _load
-from wayvo.cli.main import SERVER_COMMANDS, app
+from wayvo.cli import quickstart
+from wayvo.cli.main import app
 from wayvo.core.errors import PROBLEMS
 from wayvo.settings import CLIENT_VARIABLES, FIELDS, load
 
@@ -99,14 +98,14 @@ def commands(page: Path) -> Iterator[list[str]]:
 
 def refusals(words: Sequence[str]) -> list[str]:
     """Return what of a command line the command line does not know."""
-    lazy = {name: module for name, module, _ in (*SERVER_COMMANDS, *audit.SERVER_COMMANDS)}
     command: Any = get_command(app)
     words = list(words)
     while words and getattr(command, "commands", None):
         name = words.pop(0)
         if name not in command.commands:
             return [name]
-        command = _load(lazy[name], name) if name in lazy else command.commands[name]
+        command = command.commands[name]
+        command = command.loaded() if hasattr(command, "loaded") else command
     known = {option for parameter in command.params for option in parameter.opts}
     return [word for word in words if word.startswith("--") and word not in known]
 
@@ -122,6 +121,7 @@ def test_the_guides_show_command_lines_and_a_wrong_one_is_noticed() -> None:
     assert refusals(["keys", "make"]) == ["make"]
     assert refusals(["keys", "create", "--nmae", "x"]) == ["--nmae"]
     assert refusals(["serve", "--bnid", "x"]) == ["--bnid"]
+    assert refusals(["org", "create", "--nmae", "x"]) == ["--nmae"]
 
 
 def test_the_first_screen_of_the_readme_is_what_make_run_prints() -> None:

@@ -61,6 +61,6 @@ def list_events(
 
 
 for _name, _module, _help in SERVER_COMMANDS:
-    app.command(_name, cls=deferred(_module, "audit "), help=_help, rich_help_panel="On the server's own machine")(
-        stand_in
-    )
+    app.command(
+        _name, cls=deferred(_module, within="audit "), help=_help, rich_help_panel="On the server's own machine"
+    )(stand_in)

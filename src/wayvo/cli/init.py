@@ -1,8 +1,6 @@
 """``wayvo init``."""
 
 import asyncio
-import re
-import sys
 from typing import Annotated
 
 import msgspec
@@ -10,14 +8,14 @@ import typer
 
 from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.founding import found_installation
-from wayvo.cli.naming import checked_name, is_text
+from wayvo.cli.naming import checked_email, checked_name
+from wayvo.cli.passwords import read_password
 from wayvo.cli.server_options import DataDir, read_settings
 from wayvo.cli.serving import told
 from wayvo.core.access.scopes import EVERYTHING
 from wayvo.edge import logs
 from wayvo.installation import open_installation
 from wayvo.services.bootstrap import Founded
-from wayvo.services.passwords import MAX_LENGTH, MIN_LENGTH
 from wayvo.settings import Settings
 
 
@@ -35,9 +33,8 @@ def command(
     The key holds everything on Wayvo's own API and is shown this once. Without --json it stands alone on stdout.
     """
     organization = checked_name("--organization", organization)
-    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or not is_text(email):
-        raise CommandFailed(f"--email is not an address: {email}", ExitCode.USAGE)
-    password = _read_password() if password_stdin else None
+    checked_email("--email", email)
+    password = read_password() if password_stdin else None
     settings = read_settings(is_server=False, data_dir=data_dir)
     logs.configure(settings.log_format, "warning")
     with told(settings):
@@ -58,17 +55,6 @@ async def _found(settings: Settings, organization: str, email: str, password: st
             key_name="Operator",
             scopes=(EVERYTHING,),
         )
-
-
-def _read_password() -> str:
-    try:
-        password = sys.stdin.readline(MAX_LENGTH + 2).rstrip("\r\n")
-        password.encode()
-    except UnicodeError:
-        raise CommandFailed("The password is not in UTF-8.", ExitCode.USAGE) from None
-    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise CommandFailed(f"The password has {MIN_LENGTH} to {MAX_LENGTH} characters.", ExitCode.USAGE)
-    return password
 
 
 def _print(founded: Founded, *, as_json: bool) -> None:

@@ -10,8 +10,8 @@ from typer.main import get_command
 from wayvo.cli.failures import CommandFailed
 
 
-def deferred(module: str, within: str = "") -> type[TyperCommand]:
-    """Return the class of a command that becomes ``module``'s function ``command`` as soon as it is used.
+def deferred(module: str, function: str = "command", within: str = "") -> type[TyperCommand]:
+    """Return the class of a command that becomes ``module``'s ``function`` as soon as it is used.
 
     ``within`` is the group that it belongs to, if any.
 
@@ -20,7 +20,11 @@ def deferred(module: str, within: str = "") -> type[TyperCommand]:
 
     class DeferredCommand(TyperCommand):
         def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-            return _load(module, str(self.name), within).make_context(info_name, args, parent, **extra)
+            return self.loaded().make_context(info_name, args, parent, **extra)
+
+        def loaded(self) -> Any:
+            """Return the command itself."""
+            return _load(module, str(self.name), function, within)
 
     return DeferredCommand
 
@@ -30,13 +34,13 @@ def stand_in() -> None:
     raise AssertionError("a deferred command becomes another one before it is called")
 
 
-def _load(module: str, name: str, within: str = "") -> Any:
+def _load(module: str, name: str, function: str, within: str) -> Any:
     try:
-        function = import_module(module).command
+        command = getattr(import_module(module), function)
     except ModuleNotFoundError as missing:
         if (missing.name or "wayvo").partition(".")[0] == "wayvo":
             raise
         raise CommandFailed(f"wayvo {within}{name} needs {missing.name}: pip install 'wayvo[server]'") from None
     loaded = typer.Typer(add_completion=False)
-    loaded.command(name)(function)
+    loaded.command(name)(command)
     return get_command(loaded)

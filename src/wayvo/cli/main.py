@@ -32,6 +32,27 @@ SERVER_COMMANDS: Final = (
 )
 """Name, module, help. The module is imported when the command is used; its function ``command`` is the command."""
 
+SERVER_GROUPS: Final = (
+    (
+        "org",
+        "Organizations, on the server's own machine.",
+        "wayvo.cli.org",
+        (
+            ("create", "Create an organization, and invite its owner."),
+            ("list", "List all organizations."),
+            ("disable", "Deny an organization everything, at once."),
+            ("enable", "Let a disabled organization go on."),
+        ),
+    ),
+    (
+        "user",
+        "Users, on the server's own machine.",
+        "wayvo.cli.user",
+        (("reset-password", "Give a user another password."),),
+    ),
+)
+"""Name, help, module, and its commands: each is a function of the module, imported when it is used."""
+
 
 class WayvoGroup(TyperGroup):
     """Where every command passes: an expected failure becomes a message and an exit code."""
@@ -85,6 +106,12 @@ for _app in CLIENT_COMMANDS:
     app.add_typer(_app)
 for _name, _module, _help in SERVER_COMMANDS:
     app.command(_name, cls=deferred(_module), help=_help, rich_help_panel="The server")(stand_in)
+for _name, _help, _module, _commands in SERVER_GROUPS:
+    _group = typer.Typer(name=_name, help=_help, no_args_is_help=True)
+    for _command, _command_help in _commands:
+        _function = f"{_command.replace('-', '_')}_command"
+        _group.command(_command, cls=deferred(_module, _function, f"{_name} "), help=_command_help)(stand_in)
+    app.add_typer(_group, rich_help_panel="The server")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Names that a command on the server's own machine is given: it asks no API that would check them."""
 
+import re
 from unicodedata import category
 
 from wayvo.cli.failures import CommandFailed, ExitCode
@@ -10,6 +11,13 @@ def checked_name(option: str, name: str) -> str:
     if not 1 <= len(name.strip()) <= 100 or not is_text(name):
         raise CommandFailed(f"{option} has 1 to 100 characters, none of them a control character.", ExitCode.USAGE)
     return name.strip()
+
+
+def checked_email(option: str, email: str) -> str:
+    """Return an address as it was given, if it is one."""
+    if len(email) > 254 or not re.fullmatch(r"[^@\s]+@[^@\s]+", email) or not is_text(email):
+        raise CommandFailed(f"{option} is not an address: {email}", ExitCode.USAGE)
+    return email
 
 
 def is_text(value: str) -> bool:

@@ -1,22 +1,16 @@
 """``wayvo operator-key``."""
 
-import asyncio
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 import typer
 
-from wayvo.cli import serving, transfers
-from wayvo.cli.failures import CommandFailed, ExitCode
 from wayvo.cli.naming import checked_name
-from wayvo.cli.server_options import DataDir, read_settings
+from wayvo.cli.on_machine import refuse_unfounded, run
+from wayvo.cli.server_options import DataDir
 from wayvo.core.credentials.api_key import Issued
-from wayvo.edge import logs
-from wayvo.installation import open_installation
+from wayvo.installation import Installation
 from wayvo.services.operator_key import issue_operator_key
-from wayvo.settings import Settings
-from wayvo.store import schema
-from wayvo.store.engines import NoDatabase, reading_engine
 
 
 def command(
@@ -30,13 +24,9 @@ def command(
     Without --json it stands alone on stdout.
     """
     name = checked_name("--name", name)
-    settings = read_settings(is_server=False, data_dir=data_dir)
-    logs.configure(settings.log_format, "warning")
-    _look_at(settings)
-    with serving.told(settings):
-        issued = asyncio.run(_issue(settings, name))
+    issued = run(data_dir, lambda installation, _: _issue(installation, name), "No key was made.")
     if issued is None:
-        _refuse_unfounded()
+        refuse_unfounded()
     if as_json:
         typer.echo(msgspec.json.encode({"id": issued.key.id, "api_key": issued.secret}).decode())
         return
@@ -44,25 +34,5 @@ def command(
     typer.echo(issued.secret)
 
 
-def _look_at(settings: Settings) -> None:
-    """See that there is a database of this version, before anything is made: servers may be working on it."""
-    with transfers.told("No key was made."):
-        try:
-            engine = reading_engine(settings.resolved_database_url)
-        except NoDatabase:
-            _refuse_unfounded()
-        with engine.connect() as connection:
-            is_empty = schema.current_revision(connection) is None
-        if is_empty:
-            _refuse_unfounded()
-        schema.check(engine)
-        engine.dispose()
-
-
-def _refuse_unfounded() -> NoReturn:
-    raise CommandFailed("The installation is not set up yet: run wayvo init first.", ExitCode.NOT_FOUND)
-
-
-async def _issue(settings: Settings, name: str) -> Issued | None:
-    async with open_installation(settings, is_server=False) as installation:
-        return await issue_operator_key(installation.database, installation.draw, installation.digester, name)
+async def _issue(installation: Installation, name: str) -> Issued | None:
+    return await issue_operator_key(installation.database, installation.draw, installation.digester, name)

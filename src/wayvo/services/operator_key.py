@@ -44,25 +44,33 @@ async def issue_operator_key(database: Database, draw: Draw, digester: Digester,
             happening = Happening(project_event, now, SystemActor("cli", operator_id))
             transaction.record(happening.event("project.create", "project", project.id, None, project))
             transaction.announce(Change("project", project.id, now))
-        key = ApiKey(
-            id=key_id,
-            organization_id=operator_id,
-            project_id=project.id,
-            name=name,
-            description="Made on the server's own machine.",
-            mode=Mode.LIVE,
-            access={OWN_AUDIENCE: (EVERYTHING,)},
-            allowed_networks=(),
-            metadata={},
-            prefix=key_prefix(draw.brand, Mode.LIVE),
-            last_four=last_four(secret),
-            created_at=now,
-            created_by=None,
-        )
-        api_keys.insert(connection, key, digest, digester.fingerprint)
+        issued = everything_key(draw, now, project, secret, name, key_id)
+        api_keys.insert(connection, issued.key, digest, digester.fingerprint)
         happening = Happening(key_event, now, SystemActor("cli", operator_id))
-        transaction.record(happening.event("api_key.create", "api_key", key.id, None, key))
+        transaction.record(happening.event("api_key.create", "api_key", key_id, None, issued.key))
         transaction.announce(Change("credential", digest.hex(), now))
-        return Issued(key, secret)
+        return issued
 
     return await database.write(job)
+
+
+def everything_key(
+    draw: Draw, now_us: int, project: Project, secret: str, name: str, key_id: str | None = None
+) -> Issued:
+    """Return a key that holds everything on Wayvo's own API, not stored yet; a job draws no ``key_id`` itself."""
+    key = ApiKey(
+        id=key_id or draw.new_id("key", now_us),
+        organization_id=project.organization_id,
+        project_id=project.id,
+        name=name,
+        description="Made on the server's own machine.",
+        mode=Mode.LIVE,
+        access={OWN_AUDIENCE: (EVERYTHING,)},
+        allowed_networks=(),
+        metadata={},
+        prefix=key_prefix(draw.brand, Mode.LIVE),
+        last_four=last_four(secret),
+        created_at=now_us,
+        created_by=None,
+    )
+    return Issued(key, secret)
