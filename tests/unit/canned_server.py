@@ -79,7 +79,7 @@ def canned_server() -> Iterator[CannedServer]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = do_PATCH = answer  # noqa: N815 - http.server looks for these names
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = answer  # noqa: N815 - http.server looks for these names
 
         def log_message(self, format: str, *args: Any) -> None:
             """Stay silent."""

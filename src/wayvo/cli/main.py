@@ -12,12 +12,21 @@ except ModuleNotFoundError as missing:  # `pip install wayvo` brings the client 
     raise SystemExit(f"The wayvo command needs {missing.name}: pip install 'wayvo[cli]'") from None
 
 from wayvo import __version__
-from wayvo.cli import apis, audit, keys, projects, users, whoami
+from wayvo.cli import apis, audit, invitations, keys, projects, roles, users, whoami
 from wayvo.cli.failures import EXPECTED, CommandFailed, report
 from wayvo.cli.lazy import deferred, stand_in
 from wayvo.cli.session import DEFAULT_URL, Target
 
-CLIENT_COMMANDS: Final = (keys.app, whoami.app, users.app, projects.app, apis.app, audit.app)
+CLIENT_COMMANDS: Final = (
+    keys.app,
+    whoami.app,
+    users.app,
+    invitations.app,
+    roles.app,
+    projects.app,
+    apis.app,
+    audit.app,
+)
 """Typer apps; they need ``wayvo[cli]`` only."""
 
 SERVER_COMMANDS: Final = (

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from wayvo.cli import project_members
 from wayvo.cli.confirmation import confirm
 from wayvo.cli.listing import print_listing
 from wayvo.cli.options import (
@@ -24,6 +25,7 @@ from wayvo.client.flow import Answered
 from wayvo.client.models import NewProject, Project, ProjectChanges
 
 app = typer.Typer(name="projects", help="List, create, rename and archive projects.", no_args_is_help=True)
+app.add_typer(project_members.app)
 
 ProjectId = Annotated[str, typer.Argument(metavar="ID", help="The project's id: prj_…")]
 

@@ -9,20 +9,30 @@ from msgspec import Struct
 from wayvo.client.errors import UnsendableError
 from wayvo.client.flow import Call, Listing, refuse_secret
 from wayvo.client.models import (
+    Acceptance,
     ApiChanges,
     ApiKey,
     ApiKeyChanges,
     AuditEvent,
     ImportReport,
+    Invitation,
     IssuedApiKey,
+    IssuedInvitation,
     KeyImport,
+    Membership,
     NewApi,
     NewApiKey,
+    NewInvitation,
     NewProject,
+    NewRole,
     Project,
     ProjectChanges,
+    ProjectMember,
     ProtectedApi,
     Revocation,
+    Role,
+    RoleChanges,
+    RoleOf,
     Rotation,
     User,
     WhoAmI,
@@ -93,6 +103,82 @@ def revoke_api_key(key_id: str, revocation: Revocation) -> Call[ApiKey]:
 def list_users() -> Listing[User]:
     """List the members of the caller's organization."""
     return Listing("/v1/users", User)
+
+
+def get_user(user_id: str) -> Call[User]:
+    """Read one member."""
+    return Call("GET", _user(user_id), User, repeatable=True)
+
+
+def change_user_role(user_id: str, role: str) -> Call[User]:
+    """Give a member another role; in force when the answer comes."""
+    return Call("PATCH", _user(user_id), User, body=RoleOf(role=role), repeatable=True)
+
+
+def remove_user(user_id: str) -> Call[User]:
+    """End a membership."""
+    return Call("DELETE", _user(user_id), User)
+
+
+def list_invitations() -> Listing[Invitation]:
+    """List the organization's invitations."""
+    return Listing("/v1/invitations", Invitation)
+
+
+def create_invitation(invitation: NewInvitation, *, idempotency_key: str | None = None) -> Call[IssuedInvitation]:
+    """Invite somebody; the link is in this answer only."""
+    return _creation("/v1/invitations", invitation, IssuedInvitation, idempotency_key)
+
+
+def withdraw_invitation(invitation_id: str) -> Call[Invitation]:
+    """End an open invitation. Again it changes nothing, hence repeatable."""
+    return Call("DELETE", f"/v1/invitations/{_id('inv', invitation_id)}", Invitation, repeatable=True)
+
+
+def accept_invitation(acceptance: Acceptance) -> Call[Membership]:
+    """Become a member. Needs no API key."""
+    return Call("POST", "/v1/invitations/accept", Membership, body=acceptance)
+
+
+def list_roles() -> Listing[Role]:
+    """List the built-in roles and the organization's own."""
+    return Listing("/v1/roles", Role)
+
+
+def get_role(role_id: str) -> Call[Role]:
+    """Read one role."""
+    return Call("GET", _role(role_id), Role, repeatable=True)
+
+
+def create_role(role: NewRole, *, idempotency_key: str | None = None) -> Call[Role]:
+    """Make a custom role."""
+    return _creation("/v1/roles", role, Role, idempotency_key)
+
+
+def update_role(role_id: str, changes: RoleChanges) -> Call[Role]:
+    """Change a custom role, for everybody who has it."""
+    return Call("PATCH", _role(role_id), Role, body=changes)
+
+
+def delete_role(role_id: str) -> Call[Role]:
+    """Delete a custom role that nobody has."""
+    return Call("DELETE", _role(role_id), Role)
+
+
+def list_project_members(project_id: str) -> Listing[ProjectMember]:
+    """List who holds a role in a project beyond the one in the organization."""
+    return Listing(f"{_project(project_id)}/members", ProjectMember)
+
+
+def put_project_member(project_id: str, user_id: str, role: str) -> Call[ProjectMember]:
+    """Give a member a role in a project, in place of the one held there."""
+    path = f"{_project(project_id)}/members/{_id('usr', user_id)}"
+    return Call("PUT", path, ProjectMember, body=RoleOf(role=role), repeatable=True)
+
+
+def remove_project_member(project_id: str, user_id: str) -> Call[ProjectMember]:
+    """End a membership in a project."""
+    return Call("DELETE", f"{_project(project_id)}/members/{_id('usr', user_id)}", ProjectMember)
 
 
 def list_projects() -> Listing[Project]:
@@ -180,6 +266,15 @@ def _project(project_id: str) -> str:
 
 def _api(api_id: str) -> str:
     return f"/v1/apis/{_id('api', api_id)}"
+
+
+def _user(user_id: str) -> str:
+    return f"/v1/users/{_id('usr', user_id)}"
+
+
+def _role(role_id: str) -> str:
+    # A built-in role has its name for an id.
+    return f"/v1/roles/{role_id if re.fullmatch('[a-z]{1,20}', role_id) else _id('rol', role_id)}"
 
 
 def _id(kind: IdKind, value: str) -> str:

@@ -128,7 +128,7 @@ def drive(steps: Generator[Step, Reply, T], perform: Callable[[Step], Reply]) ->
 
 
 def exchange(
-    call: Call[T], *, api_key: str, now: Callable[[], datetime]
+    call: Call[T], *, api_key: str | None, now: Callable[[], datetime]
 ) -> Generator[Request, Answer | NoAnswer, Answered[T]]:
     """Yield attempts until one is answered for good; return its value.
 
@@ -185,9 +185,9 @@ def check_api_key(api_key: str) -> str:
     return api_key
 
 
-def _headers(call: Call[T], api_key: str) -> dict[str, str]:
-    headers = {
-        "Authorization": f"Bearer {check_api_key(api_key)}",
+def _headers(call: Call[T], api_key: str | None) -> dict[str, str]:
+    headers = {} if api_key is None else {"Authorization": f"Bearer {check_api_key(api_key)}"}
+    headers |= {
         "Accept": "application/json",
         "User-Agent": f"wayvo-python/{__version__}",
     }
@@ -235,9 +235,9 @@ def _decoded(holds: type[T], raw: bytes) -> Answered[T]:
         raise _unexpected(200, f"The server's list holds something unknown to this version: {fault}.") from None
 
 
-def _refusal(answer: Answer, api_key: str, now: Callable[[], datetime]) -> WayvoError:
+def _refusal(answer: Answer, api_key: str | None, now: Callable[[], datetime]) -> WayvoError:
     # Something on the way may quote the request back at us; an error of ours must not carry the key on.
-    body = answer.body.replace(api_key.encode(), b"[API key]")
+    body = answer.body if api_key is None else answer.body.replace(api_key.encode(), b"[API key]")
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except _UNREADABLE:

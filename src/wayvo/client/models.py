@@ -103,13 +103,69 @@ class ImportReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
-    """A member of the caller's organization."""
+    """A member of the caller's organization; ``role`` is a built-in role's name or a custom one's id."""
 
     id: str
     email: str
     role: str
     created_at: datetime
     name: str = ""
+    role_name: str = ""
+
+
+class ProjectMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds a role in a project beyond the one in the organization."""
+
+    project_id: str
+    user_id: str
+    email: str
+    role: str
+    created_at: datetime
+    name: str = ""
+    role_name: str = ""
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """A role: built in, or the organization's own."""
+
+    id: str
+    name: str
+    description: str = ""
+    built_in: bool = False
+    permissions: tuple[str, ...] = ()
+    access: Mapping[str, tuple[str, ...]] = {}
+    created_at: datetime | None = None
+
+
+class Invitation(msgspec.Struct, frozen=True, kw_only=True):
+    """An invitation, without its token."""
+
+    id: str
+    email: str
+    role: str
+    status: str
+    created_at: datetime
+    expires_at: datetime
+    organization_id: str | None = None
+    created_by: str | None = None
+    accepted_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    user_id: str | None = None
+
+
+class IssuedInvitation(Invitation, frozen=True, kw_only=True):
+    """An invitation just made. ``url`` is its link, shown this once; ``None`` when the answer is a replay."""
+
+    token: str | None = None
+    url: str | None = None
+    replayed: bool = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self.id!r}, email={self.email!r}, token=…)"
+
+    def __rich_repr__(self) -> Iterable[Any]:  # type: ignore[override]  # Rich would print the secret
+        yield "id", self.id
+        yield "email", self.email
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +275,13 @@ class WhoAmI(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
 
 
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
+    """What an accepted invitation gave."""
+
+    organization: Named
+    user: User
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -316,3 +379,45 @@ class ApiChanges(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...] | UnsetType = UNSET
     operations: tuple[Operation, ...] | UnsetType = UNSET
     visibility: str | UnsetType = UNSET
+
+
+class RoleOf(msgspec.Struct, frozen=True, kw_only=True):
+    """The role that somebody is to have."""
+
+    role: str
+
+
+class NewRole(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a new role is to be, and allow."""
+
+    name: str
+    permissions: tuple[str, ...]
+    description: str = ""
+    access: Mapping[str, tuple[str, ...]] | None = None
+
+
+class RoleChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes about a role; ``permissions`` and ``access`` replace all that it allowed of each."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    permissions: tuple[str, ...] | UnsetType = UNSET
+    access: Mapping[str, tuple[str, ...]] | UnsetType = UNSET
+
+
+class NewInvitation(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom to invite, as what."""
+
+    email: str
+    role: str
+
+
+class Acceptance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The token of an invitation, and who comes with it."""
+
+    token: str
+    name: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"

@@ -41,7 +41,7 @@ class Client:
     def __init__(
         self,
         url: str,
-        api_key: str,
+        api_key: str | None,
         *,
         allow_http: bool = False,
         timeout: httpx.Timeout = TIMEOUT,
@@ -50,7 +50,7 @@ class Client:
     ) -> None:
         parsed = _checked(url, allow_http=allow_http)
         self.url: Final = url.rstrip("/")
-        self._api_key = check_api_key(api_key)
+        self._api_key = None if api_key is None else check_api_key(api_key)
         self._sleep = sleep
         self._now = now
         # In clear text on this machine, a proxy from HTTP_PROXY would be a detour through the network.
