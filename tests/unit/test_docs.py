@@ -1,6 +1,7 @@
 """What the documentation says is so: settings, commands, files, links, the first screen of the README."""
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.architecture.project import ROOT, SOURCE
 from wayvo.api.pages.error_pages import folder_of_pages
 from wayvo.cli import quickstart
 from wayvo.cli.main import app
+from wayvo.core.access.permissions import PERMISSIONS
 from wayvo.core.errors import PROBLEMS
 from wayvo.settings import CLIENT_VARIABLES, FIELDS, load
 
@@ -49,6 +51,14 @@ def test_every_setting_is_documented_with_its_default_and_its_meaning() -> None:
     assert rows == [
         (field.variable, shown.get(field.default, f"`{field.default}`"), field.description) for field in FIELDS
     ]
+
+
+def test_the_page_of_permissions_is_what_the_catalogue_makes_of_it() -> None:
+    """If it is not: ``scripts/permissions-page`` writes it."""
+    made = runpy.run_path(str(ROOT / "scripts" / "permissions-page"))["page"]()
+    assert text_of(DOCS / "permissions.md") == made
+    rows = re.findall(r"^\| `([\w:-]+)` \| (.+?) \|", made, flags=re.MULTILINE)
+    assert rows == [(permission.name, permission.description) for permission in PERMISSIONS]
 
 
 def test_every_variable_of_the_client_is_documented() -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.harness.people import found_organization, invite, make_role
 from tests.harness.rows import stored_rows
 from tests.harness.server import Client, RunningServer
 
@@ -34,6 +35,16 @@ OPERATIONS: Final = (
     Operation("POST", "/v1/projects/{project}/archive", {}),
     Operation("POST", "/v1/apis", {"audience": "urn:example:new", "name": "n"}),
     Operation("PATCH", "/v1/apis/{api}", {"name": "n"}),
+    Operation("POST", "/v1/organizations", {"name": "n", "owner_email": "o@example.com"}),
+    Operation("PATCH", "/v1/organizations/{organization}", {"name": "n"}),
+    Operation("POST", "/v1/organizations/{organization}/disable", {}),
+    Operation("POST", "/v1/organizations/{organization}/enable", {}),
+    Operation("POST", "/v1/roles", {"name": "n", "permissions": []}),
+    Operation("PATCH", "/v1/roles/{role}", {"name": "n"}),
+    Operation("PATCH", "/v1/users/{user}", {"role": "owner"}),
+    Operation("PUT", "/v1/projects/{project}/members/{user}", {"role": "viewer"}),
+    Operation("POST", "/v1/invitations", {"email": "i@example.com", "role": "viewer"}),
+    Operation("POST", "/v1/invitations/accept", {"token": "t"}),
     Operation("POST", "/v1/verify", {"credential": "c"}),
 )
 READS: Final = (
@@ -45,6 +56,14 @@ READS: Final = (
     "/v1/apis/{api}",
     "/v1/users",
     "/v1/users/{user}",
+    "/v1/organizations",
+    "/v1/organizations/{organization}",
+    "/v1/roles",
+    "/v1/roles/{role}",
+    "/v1/permissions",
+    "/v1/invitations",
+    "/v1/invitations/{invitation}",
+    "/v1/projects/{project}/members",
     "/v1/whoami",
     "/healthz",
     "/readyz",
@@ -77,6 +96,9 @@ def things(shared_server: RunningServer) -> Things:
         "project": client.post("/v1/projects", json={"name": "n"}).json()["id"],
         "api": client.post("/v1/apis", json={"audience": "urn:example:there", "name": "n"}).json()["id"],
         "user": founded.owner.id,
+        "organization": found_organization(client)["id"],
+        "role": make_role(client, "users:read")["id"],
+        "invitation": invite(client)["id"],
     }
     return Things(shared_server, client, ids)
 
@@ -181,7 +203,9 @@ def test_a_field_that_nobody_knows_is_refused_by_its_name(things: Things, operat
         refused(response, 422, "invalid_field", name)
 
 
-@pytest.mark.parametrize("path", ["/v1/api-keys/{key}", "/v1/projects/{project}", "/v1/apis/{api}"])
+@pytest.mark.parametrize(
+    "path", ["/v1/api-keys/{key}", "/v1/projects/{project}", "/v1/apis/{api}", "/v1/roles/{role}", "/v1/users/{user}"]
+)
 def test_a_change_that_lost_its_body_is_refused(things: Things, path: str) -> None:
     refused(things.send(Operation("PATCH", path, {}), b""), 400, "malformed_json")
 
@@ -201,6 +225,12 @@ NAMED: Final[dict[str, list[Any]]] = {
     "visibility": ["", "public", "PRIVATE", None],
     "audience": ["", "orders", "a" * 301, None],
     "credential": ["", "c" * 4097, "\u0000", None],
+    "owner_email": ["", "nobody", "a@b c", "a@b\n", "x" * 250 + "@b.example", "\u0000", None],
+    "email": ["", "nobody", "a@b c", "a@b\n", "x" * 250 + "@b.example", "\u0000", None],
+    "role": ["", "r" * 65, "\u0000", "root", None],
+    "permissions": ["users:read", {"users:read": True}, ["users:delete"], None],
+    "token": ["", "t" * 2001, "\u0000", None],
+    "password": ["", "short", "p" * 257, "\u0000"],
     "ip": ["i" * 65, "\u0000", "10.0.0.0/8", "nowhere"],
 }
 FIELDS: Final = {
@@ -231,6 +261,16 @@ FIELDS: Final = {
     "POST /v1/projects/{project}/archive": [],
     "POST /v1/apis": ["audience", "name", "description", "scopes", "visibility"],
     "PATCH /v1/apis/{api}": ["name", "description", "scopes", "visibility"],
+    "POST /v1/organizations": ["name", "owner_email"],
+    "PATCH /v1/organizations/{organization}": ["name"],
+    "POST /v1/organizations/{organization}/disable": [],
+    "POST /v1/organizations/{organization}/enable": [],
+    "POST /v1/roles": ["name", "description", "permissions", "access"],
+    "PATCH /v1/roles/{role}": ["name", "description", "permissions", "access"],
+    "PATCH /v1/users/{user}": ["role"],
+    "PUT /v1/projects/{project}/members/{user}": ["role"],
+    "POST /v1/invitations": ["email", "role"],
+    "POST /v1/invitations/accept": ["token", "password"],
     "POST /v1/verify": ["credential", "scopes", "audience", "mode", "ip"],
 }
 EVERYWHERE: Final[list[Any]] = [17, 1e22, -0.5, True, [[]], [None], {"$ne": 1}]
@@ -258,6 +298,13 @@ def test_a_required_field_that_is_missing_is_named(things: Things, operation: Op
         "POST /v1/api-keys": ["name"],
         "POST /v1/projects": ["name"],
         "POST /v1/apis": ["audience", "name"],
+        "POST /v1/organizations": ["name", "owner_email"],
+        "PATCH /v1/organizations/{organization}": ["name"],
+        "POST /v1/roles": ["name", "permissions"],
+        "PATCH /v1/users/{user}": ["role"],
+        "PUT /v1/projects/{project}/members/{user}": ["role"],
+        "POST /v1/invitations": ["email", "role"],
+        "POST /v1/invitations/accept": ["token"],
         "POST /v1/verify": ["credential"],
     }
     for field in required.get(f"{operation.method} {operation.path}", []):
@@ -569,7 +616,7 @@ def test_a_key_that_was_pasted_into_a_url_is_not_repeated(things: Things) -> Non
     for parameter in parameters:
         assert things.client.get(f"/v1/api-keys?{parameter}={key}").status_code in {200, 400}
     for path in READS:
-        assert things.client.get(f"{path.format(**things.ids)}/{key}").status_code == 404
+        assert things.client.get(f"{path.format(**things.ids)}/{key}").status_code in {404, 405}
     for audience in (key, f"https://example.com/{key}"):
         for body in ({"access": {audience: ["a:b"]}}, {"access": {audience: ["users:read"]}}):
             response = things.send(OPERATIONS[0], json.dumps({"name": "n", **body}).encode())

@@ -108,6 +108,26 @@ def test_the_guide_to_protecting_an_api_works_from_the_first_step_to_the_last(
     assert codes == ["valid", "insufficient_scope", "unknown_operation"]
 
 
+def test_the_guide_to_members_works_from_a_role_to_a_member_who_has_one(server: RunningServer, tmp_path: Path) -> None:
+    make_role, invite, accept, change, place, command_line = examples("members-and-roles.md", "sh")
+    client = server.client()
+    things = {"PROJECT_ID": client.post("/v1/projects", json={"name": "n"}).json()["id"]}
+
+    def run(code: str) -> Any:
+        surroundings = environment(server, tmp_path, **things)
+        done = subprocess.run(["sh", "-c", STRICT + code], env=surroundings, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    assert json.loads(run(make_role))["permissions"] == ["api-keys:read", "api-keys:write", "projects:read"]
+    things["INVITATION_TOKEN"] = json.loads(run(invite))["token"]
+    member = json.loads(run(accept))["user"]
+    assert (member["name"], member["role"]) == ("Grace", "developer")
+    things["USER_ID"] = member["id"]
+    assert json.loads(run(change))["role"] == "viewer"
+    assert json.loads(run(place))["role"] == "admin"
+    assert "grace@example.com" in run(command_line)
+
+
 def test_the_python_of_the_guide_tells_a_yes_a_no_and_a_fault_apart(
     shared_server: RunningServer, tmp_path: Path
 ) -> None:
