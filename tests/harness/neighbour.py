@@ -1,4 +1,4 @@
-"""A second organization on the same installation, moved in through the store: no door founds one yet."""
+"""A second organization on the same installation, moved in through the store, with a key at hand."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -173,6 +173,9 @@ def test_an_invitation_ends_when_passwords_are_guessed_with_it(server: RunningSe
     member = join(client, "viewer", password=PASSWORD)
     client.delete(f"/v1/users/{member['id']}")
     issued = invite(client, "viewer", member["email"])
+    for _ in range(10):
+        # Who gives none does not guess.
+        assert code(client.post(ACCEPT, json={"token": issued["token"]})) == (403, "wrong_password")
     for number in range(5):
         body = {"token": issued["token"], "password": f"a wrong password {number}"}
         assert code(client.post(ACCEPT, json=body)) == (403, "wrong_password")

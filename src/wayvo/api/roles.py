@@ -5,7 +5,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 
 from wayvo.api.creations import REPLAY_HEADERS, answer_creation, read_once
-from wayvo.api.refusals import unwrap
+from wayvo.api.refusals import Refused, unwrap
 from wayvo.api.schemas.fields import Cursor, IdempotencyKey, Limit, List, to_list
 from wayvo.api.schemas.roles import (
     ChangeRoleBody,
@@ -90,5 +90,5 @@ class PermissionsController(Controller):
     async def list(self, request: StrictRequest) -> List[PermissionView]:
         """List all permissions of Wayvo's own API, on one page. Needs `roles:read`."""
         if problem := request.auth.lacks(ROLES_READ):
-            unwrap(problem)
+            raise Refused(problem)
         return List(tuple(permission_view(permission) for permission in PERMISSIONS), None)

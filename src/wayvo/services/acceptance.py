@@ -73,7 +73,7 @@ class Acceptance:
             return invitation_invalid()
         invitation, account = found
         proved = await self._prove(invitation, account, command)
-        if isinstance(proved, WrongPassword):
+        if isinstance(proved, WrongPassword) and command.password is not None:
             return await self._count_guess(invitation, proved, origin)
         if isinstance(proved, Problem):
             return proved
@@ -110,7 +110,7 @@ class Acceptance:
             return Account(self._draw.new_id("usr", self._draw.clock()), name[:100], password_hash)
         if account.password_hash is None:
             return _refuse_password() if command.password is not None else account
-        is_theirs = await self._hashing.check(command.password or "", account.password_hash)
+        is_theirs = command.password is not None and await self._hashing.check(command.password, account.password_hash)
         if isinstance(is_theirs, Problem):
             return is_theirs
         return account if is_theirs else WrongPassword("The address has a user already: give that user's password.")

@@ -17,6 +17,7 @@ MAX_LENGTH: Final = 256
 AT_ONCE: Final = 2
 """Each hashing takes 64 MiB for its time."""
 WAITING: Final = 32
+"""Those that are being hashed among them."""
 _hasher: Final = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 
 
