@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.harness.server import RunningServer
 from wayvo.core.access.grants import Access, effective_scopes
 from wayvo.core.access.permissions import OWN_AUDIENCE, PERMISSIONS
 from wayvo.core.access.roles import BUILT_IN
 from wayvo.core.actor import Actor, Held, Principal
+from wayvo.core.audit import AuditEvent
 from wayvo.core.paging import Cursors
 from wayvo.installation import Installation
 from wayvo.services.bootstrap import Founded
@@ -20,6 +21,9 @@ from wayvo.services.project_members import ProjectMembers
 from wayvo.services.projects import Projects
 from wayvo.services.roles import Roles
 from wayvo.services.users import Users
+from wayvo.store.database import Database, Job, Query, Transaction
+
+T = TypeVar("T")
 
 _DECLARED = frozenset(permission.name for permission in PERMISSIONS)
 
@@ -28,6 +32,29 @@ def held(access: Access) -> Held:
     """Return what is held with this access."""
     patterns = access.get(OWN_AUDIENCE, ())
     return Held(effective_scopes(patterns, _DECLARED, owns_api=True), access)
+
+
+class Recorded:
+    """A database that also keeps the audit events of each job that was committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.events: list[AuditEvent] = []
+
+    async def write(self, job: Job[T]) -> T:
+        """Run a job."""
+
+        def watched(transaction: Transaction) -> tuple[T, list[AuditEvent]]:
+            before = len(transaction.events)
+            return job(transaction), transaction.events[before:]
+
+        result, events = await self._database.write(watched)
+        self.events += events
+        return result
+
+    async def read(self, query: Query[T]) -> T:
+        """Run a query."""
+        return await self._database.read(query)
 
 
 class Acting:
@@ -42,7 +69,9 @@ class Acting:
         self.project_id = self.founded.project.id
         self.owner_id = self.founded.owner.id
         installation: Installation = server.installation
-        parts = (installation.database, Lister(installation.database, Cursors(bytes(32))), installation.draw)
+        database = Recorded(installation.database)
+        self.recorded = database.events
+        parts = (database, Lister(database, Cursors(bytes(32))), installation.draw)
         self.users = Users(*parts)
         self.roles = Roles(*parts)
         self.projects = Projects(*parts)
