@@ -9,9 +9,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.harness.foreign import FORMAT, made_elsewhere, row, send_import
 from tests.harness.membership import Membership
 from tests.harness.neighbour import move_in
 from tests.harness.server import Client, RunningServer
+from wayvo.core.credentials.foreign import MAX_FORMATS_PER_ORGANIZATION
 from wayvo.core.errors import PROBLEM_BY_CODE
 from wayvo.installation import Installation
 from wayvo.store.database import Transaction
@@ -90,8 +92,17 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
         "api_key_ended": client.patch(f"/v1/api-keys/{revoked['id']}", json={}),
         "already_rotated": client.post(f"/v1/api-keys/{rotated}/rotate"),
         "project_archived": client.patch(f"/v1/projects/{archived}", json={}),
+        "weak_key_format": _import(client, min_length=5, max_length=5),
+        "too_many_key_formats": [
+            _import(client, prefix=f"p{number}_") for number in range(MAX_FORMATS_PER_ORGANIZATION + 1)
+        ][-1],
         "built_in_api": client.patch(f"/v1/apis/{built_in}", json={}),
     }
+
+
+def _import(client: Client, **looks: Any) -> httpx.Response:
+    key = made_elsewhere()
+    return send_import(client, row(key), format={**FORMAT, **looks})
 
 
 def _checksum(head: str) -> str:

@@ -260,6 +260,7 @@ def _operation_ids() -> list[str]:
     """Return the operations to try, so that each is a test of its own; one below looks that none is missing."""
     return [
         *("createApiKey", "listApiKeys", "getApiKey", "changeApiKey", "rotateApiKey", "revokeApiKey"),
+        "importApiKeys",
         *("verify", "verifyByHeader", "forwardAuth", "forwardAuthBelow"),
         *("registerApi", "listApis", "getApi", "changeApi"),
         *("createProject", "listProjects", "getProject", "changeProject", "archiveProject"),

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from wayvo.core.errors import InvalidField, invalid
 from wayvo.core.header_fields import LINE_END, Fields
 
 MAX_NETWORKS: Final = 50
@@ -117,3 +118,16 @@ def _unmapped(network: object) -> object:
     if isinstance(network, IPv6Network) and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
         return ip_network(f"{network.network_address.ipv4_mapped}/{network.prefixlen - 96}")
     return network
+
+
+def canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:
+    """Return the networks, each once and in the form that is stored."""
+    canonical: dict[str, None] = {}
+    for index, text in enumerate(networks):
+        network = parse_network(text)
+        if network is None:
+            return invalid(
+                f"allowed_networks[{index}]", "is not a CIDR such as 203.0.113.0/24 (host bits must be zero)"
+            )
+        canonical[network] = None
+    return tuple(canonical)

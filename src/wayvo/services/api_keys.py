@@ -1,6 +1,6 @@
 """API keys: create, look, change, rotate, revoke."""
 
-from typing import Final, Protocol
+from typing import Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,18 +15,16 @@ from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, 
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
 from wayvo.core.errors import AlreadyRotated, InvalidField, Problem, ProjectArchived, invalid
-from wayvo.core.instants import DAY_US
-from wayvo.core.networks import parse_network
+from wayvo.core.networks import canonical_networks
 from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
 from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
 from wayvo.services.once import Once, Repeated, find_earlier, keep
-from wayvo.store import api_keys, projects, scope_uses
+from wayvo.services.scopes_used import NotedScopeUses, ScopeUse, scopes_used
+from wayvo.store import api_keys, projects
 from wayvo.store.api_keys import ApiKeyFilter
 from wayvo.store.database import Database, Transaction
-
-SCOPES_USED_WITHIN_US: Final = 30 * DAY_US
 
 
 class LastUses(Protocol):
@@ -34,14 +32,6 @@ class LastUses(Protocol):
 
     def last_use(self, credential_id: str) -> tuple[int, str | None] | None:
         """Return a credential's as (instant, address)."""
-        ...
-
-
-class ScopeUses(Protocol):
-    """Uses of scopes that are noted but not stored yet."""
-
-    def of(self, credential_id: str) -> dict[tuple[str, str], int]:
-        """Return a credential's, by audience and scope."""
         ...
 
 
@@ -82,14 +72,6 @@ class RotateApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
-class ScopeUse(msgspec.Struct, frozen=True):
-    """When a key was last accepted for a scope."""
-
-    audience: str
-    scope: str
-    last_used_at: int
-
-
 class Shown(msgspec.Struct, frozen=True):
     """A key, and the scopes that it has really used of late."""
 
@@ -114,7 +96,7 @@ class ApiKeys:
         draw: Draw,
         digester: Digester,
         uses: LastUses,
-        scope_uses: ScopeUses,
+        scope_uses: NotedScopeUses,
     ) -> None:
         self._database = database
         self._lister = lister
@@ -189,19 +171,17 @@ class ApiKeys:
         """Return one key, with the scopes it used in the last 30 days."""
         if problem := actor.lacks_everywhere(API_KEYS_READ):
             return problem
-        since = self._draw.clock() - SCOPES_USED_WITHIN_US
+        now = self._draw.clock()
+        # Not in the query: that runs on a thread of its own, beside who notes.
+        noted = self._scope_uses.of(key_id)
 
-        def query(connection: Connection) -> tuple[ApiKey | None, dict[tuple[str, str], int]]:
+        def query(connection: Connection) -> tuple[ApiKey | None, tuple[ScopeUse, ...]]:
             key = api_keys.get(connection, actor.organization_id, key_id)
-            return key, {} if key is None else scope_uses.of_key(connection, key_id, since)
+            return key, () if key is None else scopes_used(connection, key_id, noted, now)
 
-        found, uses = await self._database.read(query)
+        found, used = await self._database.read(query)
         key = permitted(actor, found, API_KEYS_READ)
-        if isinstance(key, Problem):
-            return key
-        for place, at in self._scope_uses.of(key_id).items():
-            uses[place] = max(at, uses.get(place, 0))
-        return Shown(self._with_last_use(key), tuple(ScopeUse(*place, at) for place, at in sorted(uses.items())))
+        return key if isinstance(key, Problem) else Shown(self._with_last_use(key), used)
 
     async def list(self, actor: Actor, wanted: ApiKeyFilter, paging: Paging) -> Listing[ApiKey] | Problem:
         """Return a page of the keys that ``wanted`` describes, of those that the actor may see."""
@@ -344,19 +324,6 @@ class ApiKeys:
         if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
             return key
         return replace(key, last_used_at=use[0], last_used_network=use[1])
-
-
-def canonical_networks(networks: tuple[str, ...]) -> tuple[str, ...] | InvalidField:
-    """Return the networks, each once and in the form that is stored."""
-    canonical: dict[str, None] = {}
-    for index, text in enumerate(networks):
-        network = parse_network(text)
-        if network is None:
-            return invalid(
-                f"allowed_networks[{index}]", "is not a CIDR such as 203.0.113.0/24 (host bits must be zero)"
-            )
-        canonical[network] = None
-    return tuple(canonical)
 
 
 def _changed(key: ApiKey, command: ChangeApiKey, now_us: int) -> ApiKey | Problem:

@@ -19,8 +19,8 @@ from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.foreign import WEAK_BITS, KeyFormat
 from wayvo.core.credentials.format import Mode
 from wayvo.core.errors import FieldError, Problem, WeakKeyFormat, invalid
+from wayvo.core.networks import canonical_networks
 from wayvo.services.access import merge_scopes
-from wayvo.services.api_keys import canonical_networks
 from wayvo.services.draw import Draw
 from wayvo.services.import_chunk import Candidate, Chunk, Done, Prepared, RowOutcome, refused
 from wayvo.store.database import Database
