@@ -11,8 +11,10 @@ MAX_NOTED: Final = 100_000
 MAX_NOTED_OF_ONE: Final = 50
 """Of one credential: who asks in ever new combinations takes no room from others."""
 
-Asked = tuple[str, ...]
-"""An audience, and the scopes that were asked for together."""
+Scopes = tuple[str, ...]
+"""What was asked for together."""
+Noted = dict[str, dict[Scopes, int]]
+"""Instants by audience and what was asked for there."""
 ScopeUse = tuple[str, str, str, int]
 """A credential's id, an audience, a scope of it, and when it was used."""
 
@@ -21,24 +23,19 @@ class ScopeUses:
     """Uses since the last :meth:`drain`. The instant is that of the first in this time, not of each."""
 
     def __init__(self) -> None:
-        self._noted: dict[str, dict[Asked, int]] = {}
-        self._drained: dict[str, dict[Asked, int]] = {}
+        self._noted: dict[str, Noted] = {}
+        self._drained: dict[str, Noted] = {}
         self._room = MAX_NOTED
 
     def note(self, credential_id: str, audience: str, scopes: Collection[str], now_us: int) -> None:
         """Note that a credential was accepted for ``scopes``. Hot path: mostly these are noted already."""
-        asked = (audience, *scopes)
+        asked = tuple(scopes)
         noted = self._noted.get(credential_id)
-        if noted is not None and asked in noted:
+        if noted is not None and asked in noted.get(audience, _NOTHING):
             return
-        if self._room <= 0:
-            return
-        if noted is None:
-            noted = self._noted[credential_id] = {}
-        elif len(noted) >= MAX_NOTED_OF_ONE:
-            return
-        noted[asked] = now_us
-        self._room -= 1
+        if self._room > 0 and (noted is None or sum(map(len, noted.values())) < MAX_NOTED_OF_ONE):
+            self._noted.setdefault(credential_id, {}).setdefault(audience, {})[asked] = now_us
+            self._room -= 1
 
     def of(self, credential_id: str) -> dict[tuple[str, str], int]:
         """Return the uses of one credential that may not be stored yet, by audience and scope."""
@@ -55,10 +52,14 @@ class ScopeUses:
         ]
 
 
-def _latest(*notes: Mapping[Asked, int]) -> dict[tuple[str, str], int]:
+_NOTHING: Final[Mapping[Scopes, int]] = {}
+
+
+def _latest(*notes: Noted) -> dict[tuple[str, str], int]:
     uses: dict[tuple[str, str], int] = {}
     for noted in notes:
-        for (audience, *scopes), at in noted.items():
-            for scope in scopes:
-                uses[audience, scope] = max(at, uses.get((audience, scope), 0))
+        for audience, asked in noted.items():
+            for scopes, at in asked.items():
+                for scope in scopes:
+                    uses[audience, scope] = max(at, uses.get((audience, scope), 0))
     return uses
