@@ -103,8 +103,8 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     source = StoredCredentials(database, installation.digester.fingerprint)
 
     def hear(change: Change) -> None:
-        foreign.hear(change)
         cache.apply(change)
+        foreign.hear(change)
 
     def forget() -> None:
         foreign.doubt()
