@@ -131,22 +131,7 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     )
 
     denials = Denials(database, draw)
-    lister = Lister(database, Cursors(installation.root.subkey("cursors")))
-    services = Services(
-        acceptance=Acceptance(database, draw, installation.digester, PasswordHashing()),
-        api_keys=ApiKeys(database, lister, draw, installation.digester, meter, scope_uses),
-        key_imports=KeyImports(database, draw, (installation.digester, *installation.retired)),
-        apis=Apis(database, lister, draw),
-        invitations=Invitations(database, lister, draw, installation.digester),
-        organizations=Organizations(database, lister, draw, installation.digester),
-        project_members=ProjectMembers(database, lister, draw),
-        audit=AuditTrail(database, lister),
-        projects=Projects(database, lister, draw),
-        roles=Roles(database, lister, draw),
-        users=Users(database, lister, draw),
-        whoami=Whoami(database),
-        clock=draw.clock,
-    )
+    services = _services(installation, meter, scope_uses)
 
     async def probe() -> Readiness:
         silence = round(follower.silence_seconds, 3)
@@ -192,15 +177,9 @@ async def open_application(installation: Installation, settings: Settings, *, wo
     jobs = (
         Job("store last uses", LAST_USES_SECONDS, lambda: store_last_uses(database, meter)),
         Job("store scope uses", SCOPE_USES_SECONDS, lambda: store_scope_uses(database, scope_uses)),
-        Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
         Job("store denials", DENIALS_SECONDS, denials.store),
-        Job("chain audit events", CHAIN_SECONDS, lambda: chain_events(database, installation.sealer)),
-        Job(
-            "prune audit events",
-            PRUNE_SECONDS,
-            lambda: prune_events(database, installation.sealer, draw.clock, settings.audit_retention_days),
-        ),
         Job("look for unused imports", UNUSED_IMPORTS_SECONDS, lambda: foreign.refresh(source)),
+        *_housekeeping(installation, settings),
     )
     metrics = _metrics(database, cache, meter, follower)
     async with _following(follower, settings), _storing_the_rest(denials), running(jobs):
@@ -211,6 +190,40 @@ async def open_application(installation: Installation, settings: Settings, *, wo
             finally:
                 watch.cancel()
                 guard.give_up()
+
+
+def _services(installation: Installation, meter: Meter, scope_uses: ScopeUses) -> Services:
+    database, draw, digester = installation.database, installation.draw, installation.digester
+    lister = Lister(database, Cursors(installation.root.subkey("cursors")))
+    return Services(
+        acceptance=Acceptance(database, draw, digester, PasswordHashing()),
+        api_keys=ApiKeys(database, lister, draw, digester, meter, scope_uses),
+        key_imports=KeyImports(database, draw, (digester, *installation.retired)),
+        apis=Apis(database, lister, draw),
+        invitations=Invitations(database, lister, draw, digester),
+        organizations=Organizations(database, lister, draw, digester),
+        project_members=ProjectMembers(database, lister, draw),
+        audit=AuditTrail(database, lister),
+        projects=Projects(database, lister, draw),
+        roles=Roles(database, lister, draw),
+        users=Users(database, lister, draw),
+        whoami=Whoami(database),
+        clock=draw.clock,
+    )
+
+
+def _housekeeping(installation: Installation, settings: Settings) -> tuple[Job, ...]:
+    """Return the jobs that need nothing but the database."""
+    database, draw, sealer = installation.database, installation.draw, installation.sealer
+    return (
+        Job("sweep", SWEEP_SECONDS, lambda: sweep(database, draw.clock)),
+        Job("chain audit events", CHAIN_SECONDS, lambda: chain_events(database, sealer)),
+        Job(
+            "prune audit events",
+            PRUNE_SECONDS,
+            lambda: prune_events(database, sealer, draw.clock, settings.audit_retention_days),
+        ),
+    )
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from wayvo.core.access.grants import Access, effective_scopes
 from wayvo.core.access.permissions import OWN_AUDIENCE, PERMISSIONS
 from wayvo.core.access.roles import BUILT_IN
 from wayvo.core.actor import Actor, Held, Principal
-from wayvo.core.audit import AuditEvent
+from wayvo.core.audit_chain import FIELDS
 from wayvo.core.paging import Cursors
 from wayvo.installation import Installation
 from wayvo.services.bootstrap import Founded
@@ -35,18 +35,19 @@ def held(access: Access) -> Held:
 
 
 class Recorded:
-    """A database that also keeps the audit events of each job that was committed."""
+    """A database that also keeps the audit events, as they are stored, of each job that was committed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.events: list[AuditEvent] = []
+        self.events: list[dict[str, Any]] = []
 
     async def write(self, job: Job[T]) -> T:
         """Run a job."""
 
-        def watched(transaction: Transaction) -> tuple[T, list[AuditEvent]]:
+        def watched(transaction: Transaction) -> tuple[T, list[dict[str, Any]]]:
             before = len(transaction.events)
-            return job(transaction), transaction.events[before:]
+            result = job(transaction)
+            return result, [dict(zip(FIELDS, event, strict=True)) for event in transaction.events[before:]]
 
         result, events = await self._database.write(watched)
         self.events += events

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from tests.unit.canned_server import API_KEY, NEW_SECRET, api_key, problem
 from wayvo.client import calls
+from wayvo.client.bodies import ApiKeyChanges, NewApiKey, Revocation, Rotation
 from wayvo.client.errors import TransportError, UnsendableError, WayvoError
 from wayvo.client.flow import Answer, Answered, Call, Listing, NoAnswer, Page, Request, drive, exchange, walk
-from wayvo.client.models import ApiKeyChanges, IssuedApiKey, NewApiKey, Revocation, Rotation
+from wayvo.client.models import IssuedApiKey
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 T = TypeVar("T")

@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.canned_server import API_KEY, DROPPED, CannedServer, api_key, canned_server, page, problem
 from wayvo.client import calls
+from wayvo.client.bodies import NewApiKey
 from wayvo.client.errors import TransportError, UnsendableError, WayvoError
-from wayvo.client.models import NewApiKey
 from wayvo.client.sync import Client
 
 KEY_ID = "key_06f5vqmv9ks7h5nmh6s8v2c1kg"

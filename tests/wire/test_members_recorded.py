@@ -21,11 +21,11 @@ def test_every_change_records_one_event_and_what_changes_nothing_records_none(se
     def does(step: Any, *actions: str) -> Any:
         acting.recorded.clear()
         result = acting.do(step)
-        assert [event.action for event in acting.recorded] == list(actions)
+        assert [event["action"] for event in acting.recorded] == list(actions)
         assert not leaked(repr(acting.recorded))
         for event in acting.recorded:
-            assert (event.actor_type, event.organization_id) == ("user", acting.organization_id)
-            assert event.before != event.after
+            assert (event["actor_type"], event["organization_id"]) == ("user", acting.organization_id)
+            assert event["before"] != event["after"]
         return result
 
     role = does(acting.roles.create(owner, CreateRole(name="n", permissions=()), None), "role.create")

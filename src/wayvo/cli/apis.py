@@ -27,8 +27,9 @@ from wayvo.cli.output import Column, print_json, print_record, remark
 from wayvo.cli.session import connect
 from wayvo.cli.times import exact
 from wayvo.client import calls
+from wayvo.client.bodies import ApiChanges, NewApi
 from wayvo.client.flow import Answered
-from wayvo.client.models import ApiChanges, NewApi, Operation, ProtectedApi, Scope
+from wayvo.client.models import Operation, ProtectedApi, Scope
 
 _STANDARD_INPUT: Final = Path("-")
 

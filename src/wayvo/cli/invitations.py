@@ -13,7 +13,8 @@ from wayvo.cli.passwords import checked_password
 from wayvo.cli.session import connect, connect_without_key
 from wayvo.cli.times import now, relative
 from wayvo.client import calls
-from wayvo.client.models import Acceptance, Invitation
+from wayvo.client.bodies import Acceptance
+from wayvo.client.models import Invitation
 from wayvo.core.invitations import token_in
 
 app = typer.Typer(name="invitations", help="List, withdraw and accept invitations.", no_args_is_help=True)

@@ -35,7 +35,7 @@ from wayvo.cli.options import (
 from wayvo.cli.session import connect
 from wayvo.cli.times import ahead, back, duration, now
 from wayvo.client import calls
-from wayvo.client.models import ApiKeyChanges, NewApiKey, Revocation, Rotation
+from wayvo.client.bodies import ApiKeyChanges, NewApiKey, Revocation, Rotation
 from wayvo.core.access.permissions import STARTING_SCOPES
 from wayvo.core.credentials.format import Mode
 

@@ -20,8 +20,8 @@ from wayvo.cli.options import Accesses, AsJson, ScopeNames, read_access, split_s
 from wayvo.cli.output import print_json, print_record, remark
 from wayvo.cli.session import connect
 from wayvo.client import calls
+from wayvo.client.bodies import ForeignFormat, KeyImport
 from wayvo.client.errors import TransportError, WayvoError
-from wayvo.client.models import ForeignFormat, KeyImport
 from wayvo.client.sync import Client
 from wayvo.core.credentials.foreign import ALPHABETS, KeyFormat, make_format
 from wayvo.core.credentials.format import Mode

@@ -21,8 +21,9 @@ from wayvo.cli.output import STATUS_STYLES, Column, print_json, print_record, re
 from wayvo.cli.session import connect
 from wayvo.cli.times import exact, now, relative
 from wayvo.client import calls
+from wayvo.client.bodies import NewProject, ProjectChanges
 from wayvo.client.flow import Answered
-from wayvo.client.models import NewProject, Project, ProjectChanges
+from wayvo.client.models import Project
 
 app = typer.Typer(name="projects", help="List, create, rename and archive projects.", no_args_is_help=True)
 app.add_typer(project_members.app)

@@ -26,8 +26,9 @@ from wayvo.cli.output import Column, print_json, print_record, remark
 from wayvo.cli.session import connect
 from wayvo.cli.times import exact
 from wayvo.client import calls
+from wayvo.client.bodies import NewRole, RoleChanges
 from wayvo.client.flow import Answered
-from wayvo.client.models import NewRole, Role, RoleChanges
+from wayvo.client.models import Role
 
 app = typer.Typer(name="roles", help="List, create, change and delete roles.", no_args_is_help=True)
 

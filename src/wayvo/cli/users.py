@@ -20,7 +20,8 @@ from wayvo.cli.output import Column, print_json, remark
 from wayvo.cli.session import connect
 from wayvo.cli.times import now, relative
 from wayvo.client import calls
-from wayvo.client.models import NewInvitation, User
+from wayvo.client.bodies import NewInvitation
+from wayvo.client.models import User
 
 app = typer.Typer(name="users", help="See, invite, promote and remove members.", no_args_is_help=True)
 

@@ -6,34 +6,36 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from wayvo.client.errors import UnsendableError
-from wayvo.client.flow import Call, Listing, refuse_secret
-from wayvo.client.models import (
+from wayvo.client.bodies import (
     Acceptance,
     ApiChanges,
-    ApiKey,
     ApiKeyChanges,
-    AuditEvent,
-    ImportReport,
-    Invitation,
-    IssuedApiKey,
-    IssuedInvitation,
     KeyImport,
-    Membership,
     NewApi,
     NewApiKey,
     NewInvitation,
     NewProject,
     NewRole,
-    Project,
     ProjectChanges,
-    ProjectMember,
-    ProtectedApi,
     Revocation,
-    Role,
     RoleChanges,
     RoleOf,
     Rotation,
+)
+from wayvo.client.errors import UnsendableError
+from wayvo.client.flow import Call, Listing, refuse_secret
+from wayvo.client.models import (
+    ApiKey,
+    AuditEvent,
+    ImportReport,
+    Invitation,
+    IssuedApiKey,
+    IssuedInvitation,
+    Membership,
+    Project,
+    ProjectMember,
+    ProtectedApi,
+    Role,
     User,
     WhoAmI,
 )

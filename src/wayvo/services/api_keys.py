@@ -3,20 +3,20 @@
 from typing import Protocol
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from wayvo.core.access.grants import Access
-from wayvo.core.access.permissions import API_KEYS_READ, API_KEYS_WRITE, OWN_AUDIENCE
+from wayvo.core.access.permissions import API_KEYS_READ, API_KEYS_WRITE
 from wayvo.core.actor import Actor
 from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, rotate
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
-from wayvo.core.errors import AlreadyRotated, InvalidField, Problem, ProjectArchived, invalid
+from wayvo.core.errors import Problem, ProjectArchived, invalid
 from wayvo.core.networks import canonical_networks
 from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
+from wayvo.services.api_key_changes import ChangeApiKey, changed_key
 from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
@@ -51,18 +51,6 @@ class CreateApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     allowed_networks: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
-
-
-class ChangeApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change; what is unset stays."""
-
-    name: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    access: Access | UnsetType = UNSET
-    scopes: tuple[str, ...] | UnsetType = UNSET
-    expires_at: int | UnsetType | None = UNSET
-    allowed_networks: tuple[str, ...] | UnsetType = UNSET
-    metadata: dict[str, str] | UnsetType = UNSET
 
 
 class RotateApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +203,7 @@ class ApiKeys:
             key = permitted_secret(actor, api_keys.get_for_update(connection, actor.organization_id, key_id))
             if isinstance(key, Problem):
                 return key
-            changed = ended(key, now) or _changed(key, command, now)
+            changed = ended(key, now) or changed_key(key, command, now)
             if isinstance(changed, Problem):
                 return changed
             place = place_of(connection, key)
@@ -324,37 +312,3 @@ class ApiKeys:
         if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
             return key
         return replace(key, last_used_at=use[0], last_used_network=use[1])
-
-
-def _changed(key: ApiKey, command: ChangeApiKey, now_us: int) -> ApiKey | Problem:
-    """Return the key as ``command`` wants it."""
-    fields = {
-        name: value for name in ("name", "description", "metadata") if (value := getattr(command, name)) is not UNSET
-    }
-    if command.expires_at is not UNSET:
-        if problem := check_expiry(command.expires_at, now_us):
-            return problem
-        later = command.expires_at is None or (key.expires_at is not None and command.expires_at > key.expires_at)
-        if key.successor_id is not None and later:
-            return AlreadyRotated("A rotated key can end earlier than its overlap, not later.")
-        fields["expires_at"] = command.expires_at
-    if command.allowed_networks is not UNSET:
-        networks = canonical_networks(command.allowed_networks)
-        if isinstance(networks, Problem):
-            return networks
-        fields["allowed_networks"] = networks
-    if command.access is not UNSET or command.scopes is not UNSET:
-        access = _changed_access(key, command)
-        if isinstance(access, Problem):
-            return access
-        fields["access"] = access
-    return replace(key, **fields)
-
-
-def _changed_access(key: ApiKey, command: ChangeApiKey) -> Access | InvalidField:
-    """``access`` replaces all of it; ``scopes`` alone replaces what is held on Wayvo's own audience."""
-    scopes = None if command.scopes is UNSET else command.scopes
-    if command.access is not UNSET:
-        return merge_scopes(command.access, scopes)
-    others = {audience: patterns for audience, patterns in key.access.items() if audience != OWN_AUDIENCE}
-    return merge_scopes(others, scopes)

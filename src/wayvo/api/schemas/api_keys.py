@@ -12,7 +12,8 @@ from wayvo.core.credentials.api_key import DEFAULT_OVERLAP_SECONDS, MAX_OVERLAP_
 from wayvo.core.credentials.format import Mode
 from wayvo.core.errors import InvalidField
 from wayvo.core.instants import format_instant
-from wayvo.services.api_keys import ChangeApiKey, CreateApiKey, RotateApiKey, Rotated, Shown
+from wayvo.services.api_key_changes import ChangeApiKey
+from wayvo.services.api_keys import CreateApiKey, RotateApiKey, Rotated, Shown
 
 Networks = Annotated[
     tuple[Annotated[str, Meta(max_length=64)], ...], Meta(max_length=50, examples=[["203.0.113.0/24"]])
