@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from wayvo.core.access.grants import Access
@@ -94,7 +95,7 @@ def snapshot(
         holding=Holding(
             access=openings,
             openings={
-                audience: Opening(frozenset(scopes), tuple(sorted(scopes)), b"")
+                audience: Opening(frozenset(scopes), b"", msgspec.json.encode(sorted(scopes)).decode())
                 for audience, scopes in openings.items()
             },
             audiences=frozenset(openings),

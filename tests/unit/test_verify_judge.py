@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.unit.credential_records import snapshot
+from wayvo.core.access.permissions import OWN_AUDIENCE, VERIFY
 from wayvo.core.credentials.format import Mode
 from wayvo.core.decision import Code
 from wayvo.core.networks import compile_networks
 from wayvo.core.operations import NOT_TOLD, ApiOperation, Operation, Operations, compile_operations
 from wayvo.verify.cache import ABSENT
-from wayvo.verify.judge import Question, judge, judge_for
+from wayvo.verify.judge import Question, judge, judge_for, may_ask_from_anywhere
 from wayvo.verify.snapshot import Snapshot
 
 A, B, C = "https://a.example", "https://b.example", "https://c.example"
@@ -138,3 +139,19 @@ def test_access_without_the_authority_to_ask_is_none() -> None:
 def test_what_does_not_exist_is_unknown() -> None:
     assert judge(ABSENT, WANTED, NOW).code is Code.UNKNOWN
     assert judge_for(snapshot({A: ("credentials:verify",)}, verifies=[A]), ABSENT, WANTED, NOW).code is Code.UNKNOWN
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "198.51.100.7", None])
+@pytest.mark.parametrize("cidrs", [[], ["198.51.100.0/24"]])
+@pytest.mark.parametrize("scopes", [(), (VERIFY,), ("invoices:read",), ("invoices:read", VERIFY)])
+@pytest.mark.parametrize("audience", [A, B])
+def test_who_may_ask_from_anywhere_may_ask_from_each_address(
+    audience: str, scopes: tuple[str, ...], cidrs: list[str], address: str | None
+) -> None:
+    held = snapshot({A: scopes, OWN_AUDIENCE: ()}, verifies=[A] if VERIFY in scopes else [])
+    asker = replace(held, networks=compile_networks(cidrs) if cidrs else None)
+    decision = judge(asker, Question(audience, (VERIFY,), Mode.LIVE, address), NOW)
+    if cidrs:
+        assert not may_ask_from_anywhere(asker, audience)
+    else:
+        assert may_ask_from_anywhere(asker, audience) == (decision.code is Code.VALID)

@@ -25,7 +25,7 @@ from wayvo.core.strict_json import FlatDecoder, locate
 from wayvo.gate.query import parse_query, refuse_parameter
 from wayvo.gate.wire import JSON, Answer, Problems, Request
 from wayvo.verify.handler import Loaded, Missing, Verifier
-from wayvo.verify.judge import Decision, Question
+from wayvo.verify.judge import Decision, Question, may_ask_from_anywhere
 from wayvo.verify.snapshot import NEVER
 
 MAX_BODY_BYTES: Final = 16_384
@@ -76,6 +76,14 @@ class VerifyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
 
 
+_WELCOME: Final = (Code.VALID, Code.WRONG_AUDIENCE)
+"""What an asker may be on Wayvo's own audience: to ask about another one needs nothing there."""
+
+_ENCODER: Final = msgspec.json.Encoder()
+_OF_NOBODY: Final = {code: _ENCODER.encode(VerifyAnswer(valid=code is Code.VALID, code=code)) for code in Code}
+_BEGINNINGS: Final = {code: answer.partition(b'"principal"')[0].decode() for code, answer in _OF_NOBODY.items()}
+
+
 class VerifyHandler:
     """Answers ``POST`` with a JSON body, and ``GET`` with ``Wayvo-Credential`` and a query."""
 
@@ -83,7 +91,6 @@ class VerifyHandler:
         self._verifier = verifier
         self._problems = problems
         self._trusted_proxies = trusted_proxies
-        self._encoder = msgspec.json.Encoder()
 
     def __call__(self, request: Request, loaded: Loaded) -> Answer | Missing:
         """Answer from memory, or say what is missing."""
@@ -92,13 +99,13 @@ class VerifyHandler:
             return self._problems.answer(refusal, request.request_id, ((b"allow", b"GET, POST"),))
         now_us = self._verifier.moment()
         verdict = DENIALS[Code.UNAVAILABLE] if now_us is None else self._verdict(request, loaded, now_us)
+        if isinstance(verdict, bytes):
+            return Answer(200, JSON, verdict)
         if isinstance(verdict, Missing):
             return verdict
-        if isinstance(verdict, Problem):
-            return self._problems.answer(verdict, request.request_id)
-        return Answer(200, JSON, self._encoder.encode(verdict))
+        return self._problems.answer(verdict, request.request_id)
 
-    def _verdict(self, request: Request, loaded: Loaded, now_us: int) -> VerifyAnswer | Problem | Missing:
+    def _verdict(self, request: Request, loaded: Loaded, now_us: int) -> bytes | Problem | Missing:
         """Authenticate who asks, then read the question, then decide: a stranger's body is not even parsed."""
         presented = bearer(request.fields)
         if isinstance(presented, Problem):
@@ -108,43 +115,52 @@ class VerifyHandler:
             return asker
         address = client_address(request.peer, request.fields, self._trusted_proxies)
         decision = self._verifier.decide(asker, Question(OWN_AUDIENCE, (), Mode.LIVE, address), now_us)
-        if decision.code not in (Code.VALID, Code.WRONG_AUDIENCE):
+        verifier = decision.snapshot
+        if decision.code not in _WELCOME or verifier is None:
             return DENIALS[decision.code]
         question = _from_query(request) if request.method == "GET" else _from_body(request)
         if isinstance(question, Problem):
             return question
-        asking = Question(question.audience, _TO_ASK, Mode.LIVE, address)
-        decision = self._verifier.decide(asker, asking, now_us)
-        if decision.code is not Code.VALID or decision.snapshot is None:
-            return _refusal(decision.code)
+        if not may_ask_from_anywhere(verifier, question.audience):
+            decision = self._verifier.decide(asker, Question(question.audience, _TO_ASK, Mode.LIVE, address), now_us)
+            if decision.code is not Code.VALID:
+                return _refusal(decision.code)
         is_distrustful = b"no-cache" in request.fields.get(b"cache-control", b"").split(LINE_END)
         known = self._verifier.look_up(question.credential.encode(), loaded, fresh=is_distrustful)
         if isinstance(known, Missing):
             return known
-        self._verifier.note_use(decision, asking, now_us)
+        self._verifier.note_use(verifier, address, question.audience, _TO_ASK, now_us)
         done = None if question.operation is None else Operation(question.operation.method, question.operation.path)
         asked = Question(question.audience, question.scopes, question.mode, question.ip, done)
-        verdict = self._verifier.decide_for(decision.snapshot, known, asked, now_us)
+        verdict = self._verifier.decide_for(verifier, known, asked, now_us)
         self._verifier.record(verdict, asked, now_us)
-        return _answer(verdict, question.audience)
+        return answer_of(verdict, question.audience)
 
 
-def _answer(verdict: Decision, audience: str) -> VerifyAnswer:
+def answer_of(verdict: Decision, audience: str) -> bytes:
+    """Return the :class:`VerifyAnswer` to a question about ``audience``, as it goes out.
+
+    Written as text, which takes half the time of making the struct and encoding it. Nothing has to be escaped: the ids
+    are Wayvo's own, and the scopes were encoded when the snapshot was compiled.
+    """
     snapshot = verdict.snapshot
     if snapshot is None:
-        return VerifyAnswer(valid=False, code=verdict.code)
+        return _OF_NOBODY[verdict.code]
     opening = snapshot.holding.openings.get(audience)
-    return VerifyAnswer(
-        valid=verdict.code is Code.VALID,
-        code=verdict.code,
-        principal=snapshot.owner.principal,
-        organization_id=snapshot.owner.organization_id,
-        project_id=snapshot.owner.project_id,
-        credential_id=snapshot.credential_id,
-        mode=snapshot.mode,
-        scopes=() if opening is None else opening.sorted_scopes,
-        expires_at=None if snapshot.expires_at == NEVER else to_datetime(snapshot.expires_at),
-    )
+    owner = snapshot.owner
+    project_id, user_id = owner.project.subject, owner.user_id
+    kind, principal_id = ("service_account", project_id) if user_id is None else ("user", user_id)
+    return (
+        f'{_BEGINNINGS[verdict.code]}"principal":{{"type":"{kind}","id":"{principal_id}"}},'
+        f'"organization_id":"{owner.organization.subject}","project_id":"{project_id}",'
+        f'"credential_id":"{snapshot.credential_id}","mode":"{snapshot.mode}",'
+        f'"scopes":{"[]" if opening is None else opening.json},"rate_limits":[],'
+        f'"expires_at":{"null" if snapshot.expires_at == NEVER else _instant(snapshot.expires_at)}}}'
+    ).encode()
+
+
+def _instant(instant_us: int) -> str:
+    return _ENCODER.encode(to_datetime(instant_us)).decode()
 
 
 def _refusal(code: Code) -> Problem:

@@ -3,7 +3,7 @@
 A handler first tries with what is in memory; what is missing it asks for as :class:`Missing`, to be called again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 import msgspec
@@ -89,19 +89,19 @@ class Verifier:
         """Decide about a credential that ``verifier`` asks about."""
         return MALFORMED if known is None else judge_for(verifier, known, question, now_us)
 
-    def note_use(self, decision: Decision, question: Question, now_us: int) -> None:
+    def note_use(
+        self, snapshot: Snapshot, address: str | None, audience: str, needed: Collection[str], now_us: int
+    ) -> None:
         """Note that a credential was accepted, from where, and which scopes that took."""
-        if decision.snapshot is not None:
-            credential_id = decision.snapshot.credential_id
-            self._meter.note(credential_id, now_us, question.address)
-            if decision.needed:
-                self._scope_uses.note(credential_id, question.audience, decision.needed, now_us)
+        self._meter.note(snapshot.credential_id, now_us, address)
+        if needed:
+            self._scope_uses.note(snapshot.credential_id, audience, needed, now_us)
 
     def record(self, decision: Decision, question: Question, now_us: int) -> None:
         """Count a decision, and note the use of an accepted credential."""
         self._meter.count(decision.code)
-        if decision.code is Code.VALID:
-            self.note_use(decision, question, now_us)
+        if decision.code is Code.VALID and decision.snapshot is not None:
+            self.note_use(decision.snapshot, question.address, question.audience, decision.needed, now_us)
 
     async def load(self, missing: Missing) -> Loaded:
         """Read a missing credential."""

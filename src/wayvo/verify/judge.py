@@ -64,6 +64,14 @@ def _scopes_for(operation: Operation, opening: Opening) -> Collection[str] | Non
     return None if opening.operations is None else opening.operations.scopes_for(operation)
 
 
+def may_ask_from_anywhere(verifier: Snapshot, audience: str) -> bool:
+    """Say whether a credential that is good at this moment may ask about others at ``audience``, whatever its address.
+
+    Of the rest :func:`judge` says whether they may from theirs, and what is wrong if not.
+    """
+    return verifier.networks is None and audience in verifier.holding.verifies
+
+
 def judge_for(verifier: Snapshot, known: Known, question: Question, now_us: int) -> Decision:
     """Decide for somebody who asks about another's credential.
 

@@ -63,14 +63,15 @@ class Owner(msgspec.Struct, frozen=True, weakref=True):
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):
-    """What a credential holds at one audience: what its patterns stand for among the declared; ``head`` as a header.
+    """What a credential holds at one audience: what its patterns stand for among the declared.
 
-    ``operations`` are the API's, for everybody alike; ``None`` if it declares none.
+    ``head`` has it as a header, ``json`` as an array; both are in order. ``operations`` are the API's, for everybody
+    alike; ``None`` if it declares none.
     """
 
     scopes: frozenset[str]
-    sorted_scopes: tuple[str, ...]
     head: bytes
+    json: str
     operations: Operations | None = None
 
 
@@ -181,9 +182,11 @@ class Compiler:
             scopes = _opened(record, api, record.access[audience])
             if bond is not None:
                 scopes &= _opened(record, api, bond.held_on(audience))
-            in_order = tuple(sorted(scopes))
+            in_order = sorted(scopes)
             head = f"wayvo-scopes: {' '.join(in_order)}\r\n".encode()
-            openings[audience] = Opening(scopes, in_order, head, self._compiled_operations(api))
+            openings[audience] = Opening(
+                scopes, head, msgspec.json.encode(in_order).decode(), self._compiled_operations(api)
+            )
         readings = [self._cells.read("api", api.id) for api in apis.values()]
         return Holding(
             access=record.access if bond is None else bond.access,
