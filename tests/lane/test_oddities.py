@@ -17,6 +17,7 @@ from tests.lane.connection import Connection
 from tests.lane.watched import BOTH, LANE, MANAGEMENT, Watched, nobody, wait_until_it_answers
 from tests.lane.ways import Tls, all_ways
 from wayvo.gate.lanes import LaneHandler, Lanes
+from wayvo.gate.ordinary_request import OrdinaryRequests
 from wayvo.gate.wire import Answer, Request
 from wayvo.installation import Installation
 from wayvo.verify.handler import Loaded
@@ -50,11 +51,14 @@ def test_a_handler_that_fails_is_answered_as_a_failure_and_logged_without_what_w
     watched: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
     lanes = LaneHandler("/v1/verify", fail, 100), LaneHandler("/v1/forward-auth", fail, None, always=((b"x-a", b""),))
-    watched.guard.lanes = Lanes(*lanes)
+    guard = watched.guard
+    guard.lanes = Lanes(*lanes)
+    guard.ordinary = OrdinaryRequests(guard.lanes, guard.request_ids)
     key = watched.server.key
     with caplog.at_level(logging.ERROR), watched.connect() as connection:
         for request in (
             raw("GET /v1/forward-auth", bearer(key)),
+            raw("PUT /v1/forward-auth", bearer(key)),
             raw("POST /v1/verify", bearer(key), body=key.encode()),
             raw("GET /v1/verify", bearer(key), f"Wayvo-Credential: {key}"),
         ):

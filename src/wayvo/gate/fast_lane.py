@@ -32,6 +32,8 @@ class FastLaneProtocol(GuardedProtocol):
 
     _lane: LaneHandler | None = None
     _is_answered = False
+    _is_missed = False
+    """Whether the request that is being read was not answered from memory already."""
     _fields: Fields
     _body_bytes = 0
     _body: list[bytes]
@@ -44,6 +46,22 @@ class FastLaneProtocol(GuardedProtocol):
             refusal = Overloaded("The server is stopping. Try again in a moment.")
             self._write(self.guard.problems.answer(refusal, request_id, lane.always), request_id)
             self.end()
+
+    def data_received(self, data: bytes) -> None:
+        guard = self.guard
+        if len(data) <= guard.limits.ordinary_bytes and self.is_quiet():
+            ordinary = guard.ordinary.read(data, self.peer)
+            if ordinary is not None:
+                lane, request = ordinary
+                answer = self._ask(lane, request)
+                if not isinstance(answer, Missing):
+                    self.send(answer, request.request_id, close=False)
+                    self.server_state.total_requests += 1
+                    self.deadline = guard.now + guard.limits.idle_seconds
+                    return
+                self._is_missed = True
+        super().data_received(data)
+        self._is_missed = False
 
     def on_message_begin(self) -> None:
         self.begin()
@@ -101,7 +119,7 @@ class FastLaneProtocol(GuardedProtocol):
         return super().is_answered() if self._lane is None else self._is_answered
 
     def _find_lane(self) -> LaneHandler | None:
-        if self.pipeline or self.is_busy():
+        if self.pipeline or self._is_missed or self.is_busy():
             return None
         lane = self.guard.lanes.find(self.url.partition(b"?")[0])
         return None if lane is None or self.parser.should_upgrade() else lane
@@ -118,12 +136,7 @@ class FastLaneProtocol(GuardedProtocol):
             peer=self.peer,
             request_id=request_id,
         )
-        try:
-            answer = lane.handler(request, NOTHING_LOADED)
-        except Exception:  # noqa: BLE001 - the last place where a failure can be answered
-            _log.exception("request failed: %s", request_id)
-            failure = InternalError("It has been logged under the request id.")
-            answer = self.guard.problems.answer(failure, request_id, lane.always)
+        answer = self._ask(lane, request)
         if isinstance(answer, Missing):
             self._leave_lane()
             if body:
@@ -132,6 +145,14 @@ class FastLaneProtocol(GuardedProtocol):
                 super().on_message_complete()
         else:
             self._write(answer, request_id)
+
+    def _ask(self, lane: LaneHandler, request: Request) -> Answer | Missing:
+        try:
+            return lane.handler(request, NOTHING_LOADED)
+        except Exception:  # noqa: BLE001 - the last place where a failure can be answered
+            _log.exception("request failed: %s", request.request_id)
+            failure = InternalError("It has been logged under the request id.")
+            return self.guard.problems.answer(failure, request.request_id, lane.always)
 
     def _refuse_body(self, lane: LaneHandler, max_body_bytes: int) -> None:
         self._body.clear()

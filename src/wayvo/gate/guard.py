@@ -6,16 +6,18 @@ answers that are never read. Each of these has a bound here, and what goes over 
 
 import asyncio
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 from wayvo.edge.request_id import RequestIds
 from wayvo.gate.lanes import Lanes
+from wayvo.gate.ordinary_request import OrdinaryRequests
 from wayvo.gate.wire import Headers, Problems, head_of
 
 CHECK_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """The bounds. ``slice_bytes`` is how much of what came is parsed before other connections have their turn."""
 
@@ -28,6 +30,11 @@ class Limits:
     body_seconds: float = 30.0
     idle_seconds: float = 75.0
     write_seconds: float = 30.0
+
+    @cached_property
+    def ordinary_bytes(self) -> int:
+        """How long a request may be that no other bound has to be looked at for."""
+        return min(self.head_bytes, self.url_bytes, self.slice_bytes, self.message_bytes)
 
 
 class Connection(Protocol):
@@ -57,6 +64,7 @@ class Guard:
         self.lanes = lanes
         self.problems = problems
         self.request_ids = request_ids
+        self.ordinary = OrdinaryRequests(lanes, request_ids)
         self.security_head = head_of(security_headers)
         self.limits = limits
         self.connections: set[Connection] = set()

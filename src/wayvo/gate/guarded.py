@@ -118,6 +118,20 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is not None and not cycle.response_complete
 
+    def is_quiet(self) -> bool:
+        """Say whether nothing is on its way, neither in nor out: what comes next begins a request.
+
+        A connection that is about to end is still in its last message, busy with it, or closing.
+        """
+        return not (
+            self.is_in_message
+            or self._unfed
+            or self.flow.write_paused
+            or self.timeout_keep_alive_task
+            or self.is_busy()
+            or self.transport.is_closing()
+        )
+
     # What arrives
 
     def data_received(self, data: bytes) -> None:
