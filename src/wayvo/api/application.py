@@ -1,7 +1,7 @@
 """Puts the management API together."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -11,7 +11,7 @@ from litestar.types import ControllerRouterHandler
 from wayvo.api.api_keys import ApiKeysController
 from wayvo.api.apis import ApisController
 from wayvo.api.audit import AuditEventsController
-from wayvo.api.authentication import Authentication
+from wayvo.api.authentication import Authentication, origin_of
 from wayvo.api.health import HealthController, Probe
 from wayvo.api.invitations import InvitationsController
 from wayvo.api.key_imports import KeyImportsController
@@ -25,7 +25,9 @@ from wayvo.api.roles import PermissionsController, RolesController
 from wayvo.api.strict_request import QueryGuard, StrictRequest
 from wayvo.api.users import UsersController
 from wayvo.api.whoami import WhoamiController
+from wayvo.core.actor import Origin
 from wayvo.core.networks import Networks
+from wayvo.edge.asgi import Scope
 from wayvo.services.directory import Services
 from wayvo.verify.handler import Verifier
 
@@ -66,7 +68,12 @@ def create_api(
     """
     guard = QueryGuard()
     reference = Reference()
-    dependencies = {"services": _provide(services), "probe": _provide(probe), "reference": _provide(reference)}
+    dependencies = {
+        "services": _provide(services),
+        "probe": _provide(probe),
+        "reference": _provide(reference),
+        "origin": _provide_origin(trusted_proxies),
+    }
     dependencies["public_url"] = _provide(public_url)
     document = describe(RESOURCES, dependencies, doors, public_url)
     reference.learn(document)
@@ -87,5 +94,12 @@ def create_api(
 def _provide(value: object) -> Provide:
     async def provide() -> Any:
         return value
+
+    return Provide(provide)
+
+
+def _provide_origin(trusted_proxies: Networks) -> Provide:
+    async def provide(request: StrictRequest) -> Origin:
+        return origin_of(cast("Scope", request.scope), trusted_proxies)
 
     return Provide(provide)

@@ -40,11 +40,9 @@ class Authentication(AbstractAuthenticationMiddleware):
         presented = bearer(fields)
         if isinstance(presented, Problem):
             raise Refused(presented)
-        client = connection.scope.get("client")
-        address = client_address(client[0] if client else "", fields, self._trusted_proxies)
-        question = Question(OWN_AUDIENCE, (), Mode.LIVE, address)
         scope = cast("Scope", connection.scope)
-        origin = Origin(address or None, request_id_of(scope))
+        origin = origin_of(scope, self._trusted_proxies)
+        question = Question(OWN_AUDIENCE, (), Mode.LIVE, origin.address)
         actor = await self._judge(presented, question, origin)
         scope[JUDGE_AGAIN] = partial(self._judge, presented, question, origin, is_noted=False)
         return AuthenticationResult(user=actor, auth=actor)
@@ -54,6 +52,13 @@ class Authentication(AbstractAuthenticationMiddleware):
         if decision.code is not Code.VALID or decision.snapshot is None:
             raise Refused(DENIALS[decision.code])
         return _actor(decision.snapshot, origin)
+
+
+def origin_of(scope: Scope, trusted_proxies: Networks) -> Origin:
+    """Return where a request comes from, as far as that is known."""
+    client = scope.get("client")
+    address = client_address(client[0] if client else "", fields_of(scope["headers"]), trusted_proxies)
+    return Origin(address or None, request_id_of(scope))
 
 
 def _actor(snapshot: Snapshot, origin: Origin) -> Actor:

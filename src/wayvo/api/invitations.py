@@ -22,6 +22,7 @@ from wayvo.api.schemas.members import (
     issued_invitation_view,
 )
 from wayvo.api.strict_request import StrictRequest
+from wayvo.core.actor import Origin
 from wayvo.core.invitations import IssuedInvitation
 from wayvo.core.paging import DEFAULT_PAGE
 from wayvo.services.directory import Services
@@ -94,10 +95,15 @@ class InvitationsController(Controller):
         status_code=200,
         opt={PUBLIC: True},
     )
-    async def accept(self, services: NamedDependency[Services], data: JSONBody[AcceptInvitationBody]) -> AcceptedView:
+    async def accept(
+        self,
+        services: NamedDependency[Services],
+        origin: NamedDependency[Origin],
+        data: JSONBody[AcceptInvitationBody],
+    ) -> AcceptedView:
         """Become a member. Needs no credential but the link, which works once.
 
         An address without a user gets one, with the password given. An address that has a user with a password must
         prove it.
         """
-        return accepted_view(unwrap(await services.acceptance.accept(data.to_command())))
+        return accepted_view(unwrap(await services.acceptance.accept(data.to_command(), origin)))

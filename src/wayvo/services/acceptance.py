@@ -28,7 +28,6 @@ from wayvo.store.users import Account
 MAX_GUESSES: Final = 5
 """Wrong passwords that an invitation survives on one node."""
 _REMEMBERED: Final = 10_000
-UNKNOWN: Final = Origin()
 
 
 class Accept(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +58,7 @@ class Acceptance:
         self._hashing = hashing
         self._guesses: OrderedDict[str, int] = OrderedDict()
 
-    async def accept(self, command: Accept, origin: Origin = UNKNOWN) -> Accepted | Problem:
+    async def accept(self, command: Accept, origin: Origin) -> Accepted | Problem:
         """Make whoever has the token a member, once."""
         now = self._draw.clock()
         digest = self._digester(token_in(command.token).encode())

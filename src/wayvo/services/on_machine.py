@@ -4,11 +4,12 @@ It stands in the trail of the operator's organization all the same.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import Connection
 
-from wayvo.core.audit import AuditEvent, differences
+from wayvo.core.actor import SystemActor
+from wayvo.core.audit import Happening
 from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import Issued
 from wayvo.core.credentials.digest import Digester
@@ -21,8 +22,8 @@ from wayvo.services.organizations import CreateOrganization, Opening, open_organ
 from wayvo.store import api_keys, members, organizations, users
 from wayvo.store.database import Database, Transaction
 
-ACTOR: Final = "machine"
-"""The actor of all this, in type and id: the machine's own logs know which person it was."""
+ACTOR: Final[Literal["cli"]] = "cli"
+"""Who does all this: the machine's own logs know which person it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class OnMachine:
         if key_name is not None:
             secret = self.draw.new_secret(Mode.LIVE)
             issued = everything_key(self.draw, now, opening.project, secret, key_name)
-        event_id = self.draw.new_id("evt", now)
+        event_ids = [self.draw.new_id("evt", now) for _ in range(2)]
 
         def job(transaction: Transaction) -> Opened | None:
             connection = transaction.connection
@@ -61,8 +62,11 @@ class OnMachine:
                 digest = self.digester(issued.secret.encode())
                 api_keys.insert(connection, issued.key, digest, self.digester.fingerprint)
                 transaction.announce(Change("credential", digest.hex(), now))
+                theirs = Happening(event_ids[1], now, SystemActor(ACTOR, opening.organization.id))
+                transaction.record(theirs.event("api_key.create", "api_key", issued.key.id, None, issued.key))
             made = opening.organization
-            transaction.record(_event(event_id, now, operator, "organization.create", made.id, None, made))
+            happening = Happening(event_ids[0], now, SystemActor(ACTOR, operator.id))
+            transaction.record(happening.event("organization.create", "organization", made.id, None, made))
             return Opened(opening, issued)
 
         return await self.database.write(job)
@@ -91,7 +95,8 @@ class OnMachine:
             before, after = switch(transaction, organization_id, now, is_disabled=is_disabled)
             operator = organizations.operator(transaction.connection)
             if before is not None and operator is not None and isinstance(after, Organization):
-                transaction.record(_event(event_id, now, operator, action, organization_id, before, after))
+                happening = Happening(event_id, now, SystemActor(ACTOR, operator.id))
+                transaction.record(happening.event(action, "organization", organization_id, before, after))
             return after
 
         return await self.database.write(job)
@@ -109,34 +114,8 @@ class OnMachine:
             users.set_password(connection, account.id, password_hash)
             if members.organizations_of(connection, account.id):
                 transaction.announce(Change("member", account.id, now))
-            transaction.record(_event(event_id, now, operator, "user.reset_password", account.id))
+            happening = Happening(event_id, now, SystemActor(ACTOR, operator.id))
+            transaction.record(happening.event("user.reset_password", "user", account.id))
             return account.id
 
         return await self.database.write(job)
-
-
-def _event(
-    event_id: str,
-    now_us: int,
-    operator: Organization,
-    action: str,
-    target_id: str,
-    *states: Organization | None,
-) -> AuditEvent:
-    """Return the event; ``states`` are how the target was and how it is, if that can be shown."""
-    old, new = differences(*states) if states else (None, None)
-    return AuditEvent(
-        id=event_id,
-        organization_id=operator.id,
-        at=now_us,
-        actor_type=ACTOR,
-        actor_id=ACTOR,
-        credential_id=None,
-        address=None,
-        request_id=None,
-        action=action,
-        target_type=action.partition(".")[0],
-        target_id=target_id,
-        before=old,
-        after=new,
-    )
