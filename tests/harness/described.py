@@ -8,9 +8,10 @@ from typing import Any, Final
 import httpx
 
 from tests.harness.server import Client
+from wayvo.core.access.permissions import PERMISSIONS
 
 METHODS: Final = ("get", "put", "post", "delete", "patch")
-_NEEDS: Final = re.compile(r"Needs `([a-z-]+:[a-z-]+)`")
+_NAMED: Final = re.compile(r"`([a-z-]+:[a-z-]+)`")
 
 Schema = dict[str, Any]
 
@@ -30,8 +31,9 @@ class Described:
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """The permissions that the description names as needed; the first is what everybody needs."""
-        return tuple(_NEEDS.findall(self.description))
+        """The permissions that the description names as needed."""
+        known = {permission.name for permission in PERMISSIONS}
+        return tuple(name for name in _NAMED.findall(self.description) if name in known)
 
     def names(self, place: str) -> tuple[str, ...]:
         """Return the names of the parameters in the path, the query or the headers."""

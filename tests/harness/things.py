@@ -1,7 +1,7 @@
 """One thing of every kind in an organization, made through the doors, for tests that try all of them."""
 
+from tests.harness.people import join
 from tests.harness.server import Client
-from wayvo.core.ids import new_id
 
 
 def things_of(client: Client, name: str) -> dict[str, str]:
@@ -18,15 +18,21 @@ def things_of(client: Client, name: str) -> dict[str, str]:
 
     whoami = client.get("/v1/whoami").json()
     project_id = made("/v1/projects", name="A project")
+    role_id = made("/v1/roles", name=name, permissions=["projects:read"])
+    user_id = join(client)["id"]
+    client.put(f"/v1/projects/{project_id}/members/{user_id}", json={"role": role_id}).raise_for_status()
     return {
         "organization_id": whoami["organization"]["id"],
-        "user_id": client.get("/v1/users").json()["data"][0]["id"],
+        "user_id": user_id,
+        "role_id": role_id,
+        "invitation_id": made("/v1/invitations", email=f"{name}@example.com", role="viewer"),
         "project_id": project_id,
         "api_key_id": made("/v1/api-keys", name="A key", project_id=project_id, scopes=["projects:read"]),
         "api_id": made("/v1/apis", audience=f"https://{name}.example.com", name="An API"),
+        "audit_event_id": client.get("/v1/audit-events").json()["data"][0]["id"],
+        # Whoever did something, and what it was done to, as the audit trail's filters name them.
+        "actor_id": whoami["principal"]["id"],
+        "target_id": project_id,
+        # What bodies call the id of a role.
+        "role": role_id,
     }
-
-
-def never_made(things: dict[str, str]) -> dict[str, str]:
-    """Return ids of the same kinds that nothing has."""
-    return {name: new_id(thing.partition("_")[0], 0, bytes(8)) for name, thing in things.items()}  # type: ignore[arg-type] # the prefixes are those of ids
