@@ -9,6 +9,7 @@ from sqlalchemy import MetaData, func, insert, select
 
 from tests.harness.engine import ROOT_SECRET
 from tests.harness.foreign import imported, made_elsewhere, row
+from tests.harness.people import invite, join, make_role
 from tests.harness.server import Client, RunningServer
 from wayvo.core.credentials.digest import Digester, RootSecret
 from wayvo.store.engines import reading_engine, writing_engine
@@ -117,6 +118,11 @@ def fill(place: Place, keys: int = 0) -> Filled:
         imported(client, row(unused), row(used))
         verdicts |= {unused: "valid", used: "valid"}
         post("/v1/verify", 200, {"credential": used, "scopes": ["users:read"]})
+        role = make_role(client, "projects:read")["id"]
+        member = join(client, role)["id"]
+        client.put(f"/v1/projects/{project}/members/{member}", json={"role": role}).raise_for_status()
+        create("valid", user_id=member, scopes=["projects:read"])
+        invite(client)
         post(f"/v1/projects/{project}/archive", 200, {})
         operator = server.key
     _add_keys(place, keys)

@@ -6,9 +6,12 @@ import httpx
 import pytest
 
 from tests.harness.described import Described, operations
+from tests.harness.people import join
 from tests.harness.server import RunningServer
 from tests.harness.things import things_of
 from wayvo.core.access.permissions import OWN_AUDIENCE, PERMISSIONS
+from wayvo.core.access.roles import BUILT_IN_ROLES, Role
+from wayvo.core.access.scopes import flatten
 
 NEEDS_NONE = frozenset({"whoami"})
 
@@ -65,3 +68,26 @@ def test_with_its_permission_alone_an_operation_is_open(
         assert _code(response) not in ("insufficient_scope", "missing_credential"), (operation.id, response.text)
         if operation.method == "GET":
             assert response.status_code == 200, (operation.id, response.text)
+
+
+@pytest.mark.parametrize("role", BUILT_IN_ROLES, ids=[role.name for role in BUILT_IN_ROLES])
+def test_a_member_does_with_a_key_what_the_role_allows_and_nothing_else(
+    shared_server: RunningServer, described: list[Described], role: Role
+) -> None:
+    operator = shared_server.client()
+    held = flatten(role.access[OWN_AUDIENCE], [permission.name for permission in PERMISSIONS])
+    ids = things_of(operator, f"{role.name}-{next(_numbers)}")
+    for operation in described:
+        if operation.id in NEEDS_NONE:
+            continue
+        if operation.method != "GET" and not held.isdisjoint(operation.permissions):
+            # An earlier operation may have changed or removed what this one is about.
+            ids = things_of(operator, f"{role.name}-{next(_numbers)}")
+        member = join(operator, role.id)
+        key = shared_server.create_key(access=role.access, user_id=member["id"])
+        response = operation.call(shared_server.client(key["api_key"]), ids)
+        assert response.status_code < 500, (operation.id, response.text)
+        if held.isdisjoint(operation.permissions):
+            assert (response.status_code, _code(response)) == (403, "insufficient_scope"), (operation.id, response.text)
+        elif operation.permissions[0] in held:
+            assert _code(response) != "insufficient_scope", (operation.id, response.text)
