@@ -46,7 +46,7 @@ def test_a_node_refuses_an_older_schema_and_says_how_to_go_on_and_then_every_key
     places: Places, tmp_path: Path
 ) -> None:
     source, place = places.on_postgresql("source"), places.on_postgresql("data")
-    filled = fill(source)
+    filled = fill(source, as_at_first=True)
     fill_as_before(place, "0001", source)
     run = run_wayvo("serve", folder=tmp_path, variables=place.variables)
     assert (run.returncode, "the older schema 0001" in run.stderr, "run: wayvo migrate" in run.stderr) == (

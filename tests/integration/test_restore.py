@@ -84,14 +84,15 @@ def test_a_database_of_the_first_schema_is_backed_up_as_it_is_and_its_keys_work_
     places: Places, tmp_path: Path, here: str, there: str
 ) -> None:
     source, old, target, file = *(places.on(here, name) for name in ("new", "old")), places.on(there, "target"), "file"
-    filled = fill(source)
+    filled = fill(source, as_at_first=True)
     fill_as_before(old, "0001", source)
     run = run_wayvo("backup", "--to", file, folder=tmp_path, variables=old.variables)
     assert run.returncode == 0, run.stderr
     assert "schema 0001" in run.stdout
     run = run_wayvo("restore", "--from", file, folder=tmp_path, variables=target.variables)
     assert run.returncode == 0, run.stderr
-    assert content(target) == content(source)
+    known = tables_of(old)
+    assert content(target) == {name: rows if name in known else [] for name, rows in content(source).items()}
     with served(target) as server:
         filled.confirm(server.client(filled.operator))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from wayvo.store.database import DatabaseBusy, DatabaseUnavailable
+
 _log = structlog.get_logger("wayvo.jobs")
 
 
@@ -44,5 +46,8 @@ async def _run(job: Job, is_over: asyncio.Event) -> None:
 async def _step(job: Job) -> None:
     try:
         await job.step()
+    except (DatabaseBusy, DatabaseUnavailable) as error:
+        # Nothing of the job's own: it comes again, and what is wrong with the database is told where it is noticed.
+        _log.warning("job put off", job=job.name, reason=str(error))
     except Exception:  # noqa: BLE001 - a job outlives every failure; the log tells
         _log.exception("job failed", job=job.name)
