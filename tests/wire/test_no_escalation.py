@@ -175,6 +175,11 @@ class Attack(RuleBasedStateMachine):
         body = {"name": "New", "access": self._access(wanted), "project_id": self.projects[project % 2]}
         self._keep(self._attacker(by).post("/v1/api-keys", json=body | bound))
 
+    @rule(by=numbers, one=numbers, user=numbers, project=numbers)
+    def give_on_what_is_held_somewhere(self, by: int, one: int, user: int, project: int) -> None:
+        held = sorted(self.inside[OWN_AUDIENCE])
+        self.create_a_key(by, ([held[one % len(held)]], [], []), user, project)
+
     @rule(by=numbers, key=numbers, wanted=accesses)
     def change_a_key(self, by: int, key: int, wanted: Wanted) -> None:
         body = {"access": self._access(wanted)}
