@@ -50,7 +50,7 @@ async def _nothing() -> None:
 
 
 def _document() -> dict[str, Any]:
-    provided = {name: Provide(partial(_nothing)) for name in ("services", "probe", "reference", "origin")}
+    provided = {name: Provide(partial(_nothing)) for name in ("services", "probe", "reference", "public_url", "origin")}
     return describe(RESOURCES, provided, doors(), "http://127.0.0.1")
 
 
