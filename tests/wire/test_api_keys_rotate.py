@@ -83,7 +83,7 @@ def test_the_successor_has_the_same_rights_and_a_secret_and_a_life_of_its_own(se
     assert (after["predecessor_id"], after["successor_id"]) == (None, new["id"])
     assert shown(server, new["id"]) == {
         name: value for name, value in new.items() if name not in {"api_key", "predecessor"}
-    }
+    } | {"scopes_used": []}
 
 
 def test_both_keys_work_in_the_overlap_and_the_old_one_ends_with_it_by_itself(server: RunningServer) -> None:

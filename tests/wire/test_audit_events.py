@@ -9,8 +9,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from tests.harness.foreign import FORMAT, made_elsewhere, row
 from tests.harness.leaks import leaked
 from tests.harness.neighbour import move_in
+from tests.harness.people import found_organization, join, make_role
 from tests.harness.server import Client, RunningServer
 from wayvo.installation import Installation
 from wayvo.store.tables import api_keys, audit_events
@@ -64,6 +66,28 @@ class Things:
     def api(self) -> str:
         return self.made("/v1/apis", {"audience": f"urn:example:{len(events(self._client))}", "name": "A"})
 
+    def role(self) -> str:
+        role: str = make_role(self._client, "projects:read")["id"]
+        return role
+
+    def member(self) -> str:
+        member: str = join(self._client)["id"]
+        return member
+
+    def member_of(self, project: str) -> str:
+        member = self.member()
+        self._client.put(f"/v1/projects/{project}/members/{member}", json={"role": "viewer"}).raise_for_status()
+        return f"/v1/projects/{project}/members/{member}"
+
+    def organization(self) -> str:
+        organization: str = found_organization(self._client)["id"]
+        return organization
+
+    def disabled(self) -> str:
+        organization = self.organization()
+        self._client.post(f"/v1/organizations/{organization}/disable").raise_for_status()
+        return organization
+
     def made(self, path: str, body: dict[str, Any]) -> str:
         answer = self._client.post(path, json=body)
         assert answer.status_code == 201, answer.text
@@ -94,6 +118,68 @@ WRITES: dict[str, tuple[Callable[[Things], Call], str, str]] = {
     ),
     "registerApi": (lambda _: ("POST", "/v1/apis", {"audience": "urn:new", "name": "New"}), "api.register", "api"),
     "changeApi": (lambda made: ("PATCH", f"/v1/apis/{made.api()}", {"name": "Changed"}), "api.change", "api"),
+    "importApiKeys": (
+        lambda _: ("POST", "/v1/api-keys/import", {"format": FORMAT, "keys": [row(made_elsewhere())]}),
+        "api_key.import",
+        "key_format",
+    ),
+    "createRole": (
+        lambda _: ("POST", "/v1/roles", {"name": "New", "permissions": ["projects:read"]}),
+        "role.create",
+        "role",
+    ),
+    "changeRole": (lambda made: ("PATCH", f"/v1/roles/{made.role()}", {"permissions": []}), "role.change", "role"),
+    "deleteRole": (lambda made: ("DELETE", f"/v1/roles/{made.role()}", {}), "role.delete", "role"),
+    "changeUserRole": (
+        lambda made: ("PATCH", f"/v1/users/{made.member()}", {"role": "developer"}),
+        "member.change_role",
+        "user",
+    ),
+    "removeUser": (lambda made: ("DELETE", f"/v1/users/{made.member()}", {}), "member.remove", "user"),
+    "putProjectMember": (
+        lambda made: ("PUT", f"/v1/projects/{made.project()}/members/{made.member()}", {"role": "viewer"}),
+        "project_member.set",
+        "project",
+    ),
+    "removeProjectMember": (
+        lambda made: ("DELETE", made.member_of(made.project()), {}),
+        "project_member.remove",
+        "project",
+    ),
+    "createInvitation": (
+        lambda _: ("POST", "/v1/invitations", {"email": "new@example.com", "role": "viewer"}),
+        "invitation.create",
+        "invitation",
+    ),
+    "withdrawInvitation": (
+        lambda made: (
+            "DELETE",
+            f"/v1/invitations/{made.made('/v1/invitations', {'email': 'gone@example.com', 'role': 'viewer'})}",
+            {},
+        ),
+        "invitation.withdraw",
+        "invitation",
+    ),
+    "createOrganization": (
+        lambda _: ("POST", "/v1/organizations", {"name": "New", "owner_email": "o@example.com"}),
+        "organization.create",
+        "organization",
+    ),
+    "renameOrganization": (
+        lambda made: ("PATCH", f"/v1/organizations/{made.organization()}", {"name": "Renamed"}),
+        "organization.rename",
+        "organization",
+    ),
+    "disableOrganization": (
+        lambda made: ("POST", f"/v1/organizations/{made.organization()}/disable", {}),
+        "organization.disable",
+        "organization",
+    ),
+    "enableOrganization": (
+        lambda made: ("POST", f"/v1/organizations/{made.disabled()}/enable", {}),
+        "organization.enable",
+        "organization",
+    ),
 }
 """A request for each operation that changes something, and the event that it leaves."""
 
@@ -101,6 +187,7 @@ READS = {
     "verify": "It asks, and changes nothing.",
     "forwardAuth": "Likewise, whatever the method.",
     "forwardAuthBelow": "Likewise.",
+    "acceptInvitation": "It leaves one whose actor is the invitation: nobody is authenticated yet.",
 }
 """Operations with a method that could change something, and why none of them leaves an event."""
 
@@ -130,6 +217,8 @@ def test_a_change_leaves_one_event_that_says_who_did_what_to_which_thing_from_wh
     founded = shared_server.founded
     assert founded is not None
     named = re.search(r"(key|prj|api)_[0-9a-v]{26}", path)
+    made = answer.json()
+    made_id = made["format"]["id"] if operation == "importApiKeys" else made.get("id")
     assert event == {
         "id": event["id"],
         "organization_id": founded.organization.id,
@@ -139,7 +228,7 @@ def test_a_change_leaves_one_event_that_says_who_did_what_to_which_thing_from_wh
         "credential_id": founded.issued.key.id,
         "address": "127.0.0.1",
         "request_id": answer.headers["X-Request-Id"],
-        "target": {"type": target_type, "id": named[0] if named else answer.json()["id"]},
+        "target": {"type": target_type, "id": named[0] if named else made_id},
         "before": event["before"],
         "after": event["after"],
         "sequence": event["sequence"],

@@ -277,7 +277,7 @@ def test_no_other_organization_gives_what_is_the_operators_alone(desk: Desk) -> 
     for pattern in ("installation:write", "installation:*"):
         answer = create(theirs, scopes=[pattern])
         assert refusal(answer) == (422, "invalid_field")
-        assert f"declares no scope {pattern}" in answer.json()["detail"]
+        assert f"{pattern} is for the operator's organization alone" in answer.json()["detail"]
         assert create(desk.operator, scopes=[pattern]).status_code == 201
     assert create(theirs, scopes=["*"]).status_code == 201
 

@@ -12,10 +12,12 @@ import pytest
 from tests.harness.foreign import FORMAT, made_elsewhere, row, send_import
 from tests.harness.membership import Membership
 from tests.harness.neighbour import move_in
+from tests.harness.people import PASSWORD, invite, join, make_role
 from tests.harness.server import Client, RunningServer
 from wayvo.core.credentials.foreign import MAX_FORMATS_PER_ORGANIZATION
 from wayvo.core.errors import PROBLEM_BY_CODE
 from wayvo.installation import Installation
+from wayvo.services.roles import MAX_ROLES
 from wayvo.store.database import Transaction
 from wayvo.store.tables import api_keys
 
@@ -61,6 +63,17 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
     }
     client.post("/v1/apis", json=doing).raise_for_status()
     client.post("/v1/projects", json={"name": "a"}, headers=once)
+    assert server.founded is not None
+    role, member = make_role(client, "projects:read"), join(client, password=PASSWORD)
+    client.patch(f"/v1/users/{member['id']}", json={"role": role["id"]}).raise_for_status()
+    twice, former = invite(client), join(client, password=PASSWORD)
+    client.delete(f"/v1/users/{former['id']}").raise_for_status()
+    guessed = invite(client, email=former["email"])
+
+    def accept(token: str, **fields: Any) -> httpx.Response:
+        return client.post("/v1/invitations/accept", json={"token": token, **fields})
+
+    accept(twice["token"]).raise_for_status()
     return {
         "missing_credential": whoami(None),
         "malformed": whoami("nonsense"),
@@ -95,6 +108,17 @@ def _provoke(server: RunningServer) -> dict[str, httpx.Response]:
         "weak_key_format": _import(client, min_length=5, max_length=5),
         "too_many_key_formats": [
             _import(client, prefix=f"p{number}_") for number in range(MAX_FORMATS_PER_ORGANIZATION + 1)
+        ][-1],
+        "already_member": client.post("/v1/invitations", json={"email": member["email"], "role": "viewer"}),
+        "built_in_role": client.patch("/v1/roles/viewer", json={"permissions": []}),
+        "invitation_invalid": accept(twice["token"]),
+        "last_owner": client.patch(f"/v1/users/{server.founded.owner.id}", json={"role": "viewer"}),
+        "operator_organization": client.post(f"/v1/organizations/{server.founded.organization.id}/disable"),
+        "role_in_use": client.delete(f"/v1/roles/{role['id']}"),
+        "role_name_taken": client.post("/v1/roles", json={"name": role["name"], "permissions": []}),
+        "wrong_password": accept(guessed["token"], password="another horse entirely"),
+        "too_many": [
+            client.post("/v1/roles", json={"name": f"R{number}", "permissions": []}) for number in range(MAX_ROLES + 1)
         ][-1],
         "built_in_api": client.patch(f"/v1/apis/{built_in}", json={}),
     }

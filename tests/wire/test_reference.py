@@ -269,6 +269,7 @@ def _operation_ids() -> list[str]:
         *("disableOrganization", "enableOrganization"),
         *("createInvitation", "listInvitations", "getInvitation", "withdrawInvitation", "acceptInvitation"),
         *("createRole", "listRoles", "getRole", "changeRole", "deleteRole", "listPermissions"),
+        *("listAuditEvents", "getAuditEvent"),
         *("listUsers", "getUser", "changeUserRole", "removeUser", "whoami", "healthz", "readyz"),
         *("openapi", "docs", "docsErrors", "docsError", "docsAsset"),
     ]
@@ -301,6 +302,7 @@ def test_the_example_of_an_operation_works_as_pasted_and_is_answered_as_shown(
         "INVITATION_ID": invitation["id"],
         "INVITATION_TOKEN": invitation["token"],
         "ROLE_ID": make_role(client, "projects:read")["id"],
+        "AUDIT_EVENT_ID": client.get("/v1/audit-events").json()["data"][0]["id"],
         "NAME": page(client, "/docs").all("link")[0]["href"].rpartition("/")[2],
         "PATH": os.environ["PATH"],
     }
