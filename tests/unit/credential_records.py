@@ -119,11 +119,14 @@ class Stored:
         self.readings.append(frozenset(digests))
         if self.failure is not None:
             raise self.failure
-        found = tuple(self.rows[digest] for digest in digests if digest in self.rows)
+        # In an order of its own, as a database has it.
+        found = tuple(record for digest, record in self.rows.items() if digest in digests)
         return CredentialRecords(found, self.apis)
 
     async def move(self, moves: Sequence[Move]) -> None:
         for move in moves:
+            if move.new in self.rows:
+                continue
             self.rows[move.new] = replace(self.rows.pop(move.old), digest=move.new)
 
     async def import_state(self) -> ImportState:

@@ -1,5 +1,7 @@
 """Uses of scopes, noted in memory."""
 
+import tracemalloc
+
 from wayvo.verify.scope_uses import MAX_NOTED, MAX_NOTED_OF_ONE, ScopeUses
 
 ORDERS = "https://orders.example"
@@ -34,3 +36,16 @@ def test_what_waits_is_bounded_for_one_and_for_all_and_one_takes_no_room_from_th
     assert len(uses.drain()) == MAX_NOTED
     uses.note("key_b", ORDERS, ("orders:read",), 1)
     assert len(uses.drain()) == 1, "there is room again"
+
+
+def test_who_asks_for_the_same_scopes_a_thousand_times_over_takes_no_more_room_than_others() -> None:
+    uses = ScopeUses()
+    tracemalloc.start()
+    for number in range(MAX_NOTED_OF_ONE):
+        scopes = [f"orders:{verb}" for verb in ("read", "write") * (1000 + number)]
+        uses.note("key_1", ORDERS, scopes, 1)
+        del scopes
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 100_000
+    assert uses.of("key_1") == {(ORDERS, "orders:read"): 1, (ORDERS, "orders:write"): 1}

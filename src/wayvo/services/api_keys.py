@@ -15,8 +15,10 @@ from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
 from wayvo.core.errors import Problem, ProjectArchived, invalid
 from wayvo.core.networks import canonical_networks
+from wayvo.core.organizations import Project
 from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
 from wayvo.services.api_key_changes import ChangeApiKey, changed_key
+from wayvo.services.authority import present
 from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
@@ -131,20 +133,19 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> Issued | Repeated | Problem:
             connection = transaction.connection
+            giver = present(connection, actor)
+            if refusal := giver.lacks(API_KEYS_WRITE, project_id) or refuse_user(giver, command.user_id):
+                return refusal
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
             # Not before: a repeated request is answered as the first was, though its expiry may be past by now.
             if refusal := check_expiry(command.expires_at, now):
                 return refusal
             project = projects.get_to_add_to(connection, actor.organization_id, issued.key.project_id)
-            if project is None:
-                return invalid("project_id", "is not a project of this organization")
-            if project.archived_at is not None:
-                return ProjectArchived("An archived project gets no new keys.")
-            place = place_of_new(connection, issued.key)
+            place = _refuse_project(project) or place_of_new(connection, issued.key)
             if isinstance(place, Problem):
                 return place
-            if problem := refuse_access(connection, actor, {}, access, place):
+            if problem := refuse_access(connection, giver, {}, access, place):
                 return problem
             if earlier := keep(connection, actor, once, issued, now):
                 return earlier
@@ -200,7 +201,8 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> ApiKey | Problem:
             connection = transaction.connection
-            key = permitted_secret(actor, api_keys.get_for_update(connection, actor.organization_id, key_id))
+            giver = present(connection, actor)
+            key = permitted_secret(giver, api_keys.get_for_update(connection, actor.organization_id, key_id))
             if isinstance(key, Problem):
                 return key
             changed = ended(key, now) or changed_key(key, command, now)
@@ -210,7 +212,7 @@ class ApiKeys:
             if isinstance(place, Problem):
                 return place
             if changed.access != key.access and (
-                problem := refuse_access(connection, actor, key.access, changed.access, place)
+                problem := refuse_access(connection, giver, key.access, changed.access, place)
             ):
                 return problem
             if changed == key:
@@ -239,12 +241,13 @@ class ApiKeys:
 
         def job(transaction: Transaction) -> Rotated | Repeated | Problem:
             connection = transaction.connection
-            key = permitted_secret(actor, api_keys.get_for_update(connection, actor.organization_id, key_id))
+            giver = present(connection, actor)
+            key = permitted_secret(giver, api_keys.get_for_update(connection, actor.organization_id, key_id))
+            if isinstance(key, Problem):
+                return key
             # Not before the lock: a duplicate that waited there has to see what the first has done.
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
-            if isinstance(key, Problem):
-                return key
             project = projects.get_to_add_to(connection, actor.organization_id, key.project_id)
             if project is None or project.archived_at is not None:
                 return ProjectArchived("The keys of an archived project have ended.")
@@ -254,7 +257,7 @@ class ApiKeys:
             place = place_of(connection, key)
             if isinstance(place, Problem):
                 return place
-            if problem := refuse_giving(connection, actor, key.access, place):
+            if problem := refuse_giving(connection, giver, key.access, place):
                 return problem
             secret = secrets[key.mode]
             successor = replace(
@@ -312,3 +315,9 @@ class ApiKeys:
         if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
             return key
         return replace(key, last_used_at=use[0], last_used_network=use[1])
+
+
+def _refuse_project(project: Project | None) -> Problem | None:
+    if project is None:
+        return invalid("project_id", "is not a project of this organization")
+    return None if project.archived_at is None else ProjectArchived("An archived project gets no new keys.")

@@ -14,7 +14,9 @@ from wayvo.core.access.permissions import OWN_AUDIENCE
 from wayvo.core.access.roles import together, within
 from wayvo.core.access.scopes import flatten
 from wayvo.core.actor import NOWHERE, Actor, Held
+from wayvo.core.decision import Code
 from wayvo.core.errors import InsufficientScope, Problem
+from wayvo.core.problem_json import DENIALS
 from wayvo.services.access import owned_audiences, refuse_in_project
 from wayvo.store import members, organizations, project_members, roles
 
@@ -29,13 +31,16 @@ def confirm(
     Until the transaction ends nobody else changes the organization's members, roles or invitations. ``permission``
     ``None``: nothing is needed.
     """
-    if organizations.hold(connection, actor.organization_id) is None:
+    organization = organizations.hold(connection, actor.organization_id)
+    if organization is None:
         return InsufficientScope("The organization of the credential is gone.")
-    present = _present(connection, actor)
+    if organization.disabled_at is not None:
+        return DENIALS[Code.ORGANIZATION_DISABLED]
+    now_held = present(connection, actor)
     if permission is None:
-        return present
-    problem = present.lacks(permission) if project_id is None else refuse_in_project(present, permission, project_id)
-    return problem or present
+        return now_held
+    problem = now_held.lacks(permission) if project_id is None else refuse_in_project(now_held, permission, project_id)
+    return problem or now_held
 
 
 def held_by(connection: Connection, organization_id: str, user_id: str, role: str) -> Access:
@@ -44,8 +49,11 @@ def held_by(connection: Connection, organization_id: str, user_id: str, role: st
     return together(roles.access_of(connection, organization_id, one) for one in {role, *in_projects.values()})
 
 
-def _present(connection: Connection, actor: Actor) -> Actor:
-    """Return the actor, a user with no more than their roles allow now. A service account has no role."""
+def present(connection: Connection, actor: Actor) -> Actor:
+    """Return the actor, a user with no more than their roles allow now. A service account has no role.
+
+    Without :func:`confirm` around it this is a reading only: for what outlives the roles of who does it, such as a key.
+    """
     if actor.principal.type != _USER:
         return actor
     organization_id, user_id = actor.organization_id, actor.principal.id

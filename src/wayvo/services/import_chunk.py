@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 from sqlalchemy import Connection
 
+from wayvo.core.access.permissions import API_KEYS_IMPORT
 from wayvo.core.actor import Actor
 from wayvo.core.audit import Happening
 from wayvo.core.change import Change
@@ -14,6 +15,7 @@ from wayvo.core.credentials.foreign import MAX_FORMATS, MAX_FORMATS_PER_ORGANIZA
 from wayvo.core.errors import AccessNotHeld, FieldError, Problem, ProjectArchived, TooManyKeyFormats, invalid
 from wayvo.core.organizations import Project
 from wayvo.services.access import refuse_access
+from wayvo.services.authority import present
 from wayvo.store import api_keys, key_formats, projects
 from wayvo.store.database import Transaction
 
@@ -72,7 +74,7 @@ class Chunk(msgspec.Struct, frozen=True):
         """Say what :meth:`store` would do, and write nothing."""
         outcomes = [
             RowOutcome("created") if isinstance(row, Candidate) else row
-            for row in self._judged(connection, projects.get)
+            for row in self._judged(connection, self.actor, projects.get)
         ]
         format_id = key_formats.find(connection, self.format)
         is_new = format_id is None and any(outcome.outcome == "created" for outcome in outcomes)
@@ -85,7 +87,10 @@ class Chunk(msgspec.Struct, frozen=True):
     ) -> Done | Problem:
         """Store the new keys, and with the first one of its format the format. A job of the database."""
         connection = transaction.connection
-        judged = self._judged(connection, projects.get_to_add_to)
+        giver = present(connection, self.actor)
+        if problem := giver.lacks(API_KEYS_IMPORT):
+            return problem
+        judged = self._judged(connection, giver, projects.get_to_add_to)
         fresh = [row for row in judged if isinstance(row, Candidate)]
         format_id = key_formats.find(connection, self.format)
         if not fresh:
@@ -110,7 +115,7 @@ class Chunk(msgspec.Struct, frozen=True):
         return Done(tuple(outcomes), format_id)
 
     def _judged(
-        self, connection: Connection, get_project: Callable[[Connection, str, str], Project | None]
+        self, connection: Connection, giver: Actor, get_project: Callable[[Connection, str, str], Project | None]
     ) -> list[Prepared]:
         """Return the rows with an outcome for each that is no new key. A row that stands twice is new once."""
         owner = self.actor.organization_id
@@ -128,20 +133,11 @@ class Chunk(msgspec.Struct, frozen=True):
             if known is not None:
                 judged.append(_there(known, owner))
                 continue
-            problem = _closed(found[row.key.project_id]) or self._refuse_access(connection, row.key, verdicts)
+            problem = _closed(found[row.key.project_id]) or _refuse_access(connection, giver, row.key, verdicts)
             if problem is None:
                 there[row.digests[0]] = (row.key.id, owner)
             judged.append(row if problem is None else refused(problem))
         return judged
-
-    def _refuse_access(
-        self, connection: Connection, key: ApiKey, verdicts: dict[bytes, Problem | None]
-    ) -> Problem | None:
-        """Ask once for each access: thousands of keys hold the same few."""
-        asked = msgspec.json.encode((key.project_id, key.access), order="deterministic")
-        if asked not in verdicts:
-            verdicts[asked] = refuse_access(connection, self.actor, {}, key.access)
-        return verdicts[asked]
 
     def _too_many_formats(self, connection: Connection) -> TooManyKeyFormats | None:
         everywhere, own = key_formats.counts(connection, self.actor.organization_id)
@@ -166,6 +162,16 @@ def refused(problem: Problem) -> RowOutcome:
         "refused",
         fault=problem.errors[0] if problem.errors else FieldError(_FIELDS.get(problem.code, "row"), problem.detail),
     )
+
+
+def _refuse_access(
+    connection: Connection, giver: Actor, key: ApiKey, verdicts: dict[bytes, Problem | None]
+) -> Problem | None:
+    """Ask once for each access: thousands of keys hold the same few."""
+    asked = msgspec.json.encode((key.project_id, key.access), order="deterministic")
+    if asked not in verdicts:
+        verdicts[asked] = refuse_access(connection, giver, {}, key.access)
+    return verdicts[asked]
 
 
 def _there(known: tuple[str, str], organization_id: str) -> RowOutcome:

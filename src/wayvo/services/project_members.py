@@ -1,5 +1,7 @@
 """Members of projects: who may do more in one project than in the whole organization."""
 
+from msgspec.structs import replace
+
 from wayvo.core.access.permissions import USERS_READ, USERS_WRITE
 from wayvo.core.access.roles import OWNER, Role
 from wayvo.core.actor import Actor
@@ -79,7 +81,9 @@ class ProjectMembers:
             )
             project_members.put(connection, organization_id, after)
             transaction.announce(Change("member", user_id, now))
-            transaction.record(happening.event("project_member.set", "project", project_id, before, after))
+            event = happening.event("project_member.set", "project", project_id, before, after)
+            # The same before and after, and so no difference: but whose role it is must be told.
+            transaction.record(replace(event, after={**(event.after or {}), "user_id": user_id}))
             return after
 
         return await self._database.write(job)

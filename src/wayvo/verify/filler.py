@@ -94,18 +94,21 @@ class Filler:
     async def _move(self, batch: Mapping[bytes, bytes]) -> None:
         """Bring under their own digest what stands under a retired root secret's, or under that of its import.
 
-        They are read only afterwards: a snapshot always stands under the digest that its row has.
+        They are read only afterwards: a snapshot always stands under the digest that its row has. Keys of ours go
+        first, and imports of the same key find its digest taken: else who knows a key's SHA-256 could take its place.
         """
-        moved_from = {}
-        for digest, credential in batch.items():
-            for old in (*(retired(credential) for retired in self._retired), *self._foreign.digests(credential)):
-                moved_from[old] = (digest, credential)
-        records = await self._source.find(moved_from.keys())
-        if records.credentials:
+        pairs = batch.items()
+        ours = {retired(credential): (digest, credential) for digest, credential in pairs for retired in self._retired}
+        imports = {
+            old: (digest, credential) for digest, credential in pairs for old in self._foreign.digests(credential)
+        }
+        moved_from = ours | imports
+        found = {record.digest for record in (await self._source.find(moved_from.keys())).credentials}
+        if found:
             await self._source.move(
                 [
-                    Move(record.digest, digest, self._foreign.import_digest(credential))
-                    for record in records.credentials
-                    for digest, credential in (moved_from[record.digest],)
+                    Move(old, digest, self._foreign.import_digest(credential))
+                    for old, (digest, credential) in moved_from.items()
+                    if old in found
                 ]
             )

@@ -11,6 +11,9 @@ MAX_NOTED: Final = 100_000
 MAX_NOTED_OF_ONE: Final = 50
 """Of one credential: who asks in ever new combinations takes no room from others."""
 
+MAX_TOGETHER: Final = 8
+"""So many scopes are noted as they were asked for; more are noted one by one, or one question could take a megabyte."""
+
 Scopes = tuple[str, ...]
 """What was asked for together."""
 Noted = dict[str, dict[Scopes, int]]
@@ -29,7 +32,13 @@ class ScopeUses:
 
     def note(self, credential_id: str, audience: str, scopes: Collection[str], now_us: int) -> None:
         """Note that a credential was accepted for ``scopes``. Hot path: mostly these are noted already."""
-        asked = tuple(scopes)
+        if len(scopes) <= MAX_TOGETHER:
+            self._note(credential_id, audience, tuple(scopes), now_us)
+        else:
+            for scope in set(scopes):
+                self._note(credential_id, audience, (scope,), now_us)
+
+    def _note(self, credential_id: str, audience: str, asked: Scopes, now_us: int) -> None:
         noted = self._noted.get(credential_id)
         if noted is not None and asked in noted.get(audience, _NOTHING):
             return
