@@ -8,7 +8,8 @@ SOAK_SECONDS := 1800
 
 # The long ones of the API's tests: on PostgreSQL only in `make soak`.
 ON_POSTGRESQL := $(BIN)/python -m pytest --engine postgresql
-LONG_WIRE := tests/wire/test_schemathesis.py tests/wire/test_unknown_flood.py
+LONG_WIRE := tests/wire/test_schemathesis.py tests/wire/test_unknown_flood.py tests/wire/test_no_escalation.py \
+  tests/wire/test_permission_matrix.py
 # What pytest ends with when PYTEST selects nothing.
 NO_TESTS := 5
 
