@@ -11,7 +11,7 @@ from wayvo.core.organizations import Api, ApiScope
 from wayvo.core.paging import Page, Position
 from wayvo.store.dialect import upsert
 from wayvo.store.paging import newest_first
-from wayvo.store.rows import AnyRow
+from wayvo.store.rows import AnyRow, but_id
 from wayvo.store.tables import apis
 
 # Built once: in a creation's transaction, building a statement costs more than running it.
@@ -30,7 +30,7 @@ def insert(connection: Connection, api: Api) -> bool:
 
 def update(connection: Connection, api: Api) -> None:
     """Store an API's new state."""
-    connection.execute(apis.update().where(apis.c.id == api.id), _to_row(api))
+    connection.execute(apis.update().where(apis.c.id == api.id), but_id(_to_row(api)))
 
 
 def get(connection: Connection, organization_id: str, api_id: str) -> Api | None:

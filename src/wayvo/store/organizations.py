@@ -5,7 +5,7 @@ from sqlalchemy import Connection, select
 from wayvo.core.organizations import Organization
 from wayvo.core.paging import Page, Position
 from wayvo.store.paging import newest_first
-from wayvo.store.rows import AnyRow
+from wayvo.store.rows import AnyRow, but_id
 from wayvo.store.tables import organizations
 
 
@@ -18,7 +18,7 @@ def insert(connection: Connection, organization: Organization) -> None:
 def update(connection: Connection, organization: Organization) -> None:
     """Store an organization's new state."""
     row = {name: getattr(organization, name) for name in organization.__struct_fields__}
-    connection.execute(organizations.update().where(organizations.c.id == organization.id), row)
+    connection.execute(organizations.update().where(organizations.c.id == organization.id), but_id(row))
 
 
 def get(connection: Connection, organization_id: str) -> Organization | None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 from wayvo.core.organizations import Project
 from wayvo.core.paging import Page, Position
 from wayvo.store.paging import newest_first
-from wayvo.store.rows import AnyRow
+from wayvo.store.rows import AnyRow, but_id
 from wayvo.store.tables import projects
 
 # Built once: in a creation's transaction, building a statement costs more than running it.
@@ -24,7 +24,7 @@ def insert(connection: Connection, project: Project) -> None:
 
 def update(connection: Connection, project: Project) -> None:
     """Store a project's new state."""
-    connection.execute(projects.update().where(projects.c.id == project.id), _to_row(project))
+    connection.execute(projects.update().where(projects.c.id == project.id), but_id(_to_row(project)))
 
 
 def get(connection: Connection, organization_id: str, project_id: str) -> Project | None:

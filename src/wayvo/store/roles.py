@@ -10,7 +10,7 @@ from wayvo.core.access.roles import BUILT_IN, BUILT_IN_ROLES, Role
 from wayvo.core.paging import Page, Position
 from wayvo.store.dialect import upsert
 from wayvo.store.paging import newest_first
-from wayvo.store.rows import AnyRow
+from wayvo.store.rows import AnyRow, but_id
 from wayvo.store.tables import invitations, members, project_members, roles
 
 
@@ -23,7 +23,7 @@ def insert(connection: Connection, role: Role) -> bool:
 
 def update(connection: Connection, role: Role) -> None:
     """Store a role's new state; its name has to be free."""
-    connection.execute(roles.update().where(roles.c.id == role.id), _to_row(role))
+    connection.execute(roles.update().where(roles.c.id == role.id), but_id(_to_row(role)))
 
 
 def delete(connection: Connection, organization_id: str, role_id: str) -> None:
