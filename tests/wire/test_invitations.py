@@ -183,6 +183,30 @@ def test_an_invitation_ends_when_passwords_are_guessed_with_it(server: RunningSe
     assert client.get(f"/v1/invitations/{issued['id']}").json()["status"] == "withdrawn"
 
 
+def test_new_invitations_are_no_new_guesses_at_a_users_password_for_ever(server: RunningServer) -> None:
+    client = server.client()
+    member = join(client, "viewer", password=PASSWORD)
+    client.delete(f"/v1/users/{member['id']}")
+    for _ in range(5):
+        issued = invite(client, "viewer", member["email"])
+        for number in range(4):
+            body = {"token": issued["token"], "password": f"a wrong password {number}"}
+            assert code(client.post(ACCEPT, json=body)) == (403, "wrong_password")
+    body = {"token": invite(client, "viewer", member["email"])["token"], "password": PASSWORD}
+    assert code(client.post(ACCEPT, json=body)) == (403, "wrong_password"), "the right one opens nothing either"
+    server.clock.turn(DAY)
+    assert client.post(ACCEPT, json=body).status_code == 200, "the day after it does"
+
+
+def test_right_passwords_are_no_guesses(server: RunningServer) -> None:
+    client = server.client()
+    member = join(client, "viewer", password=PASSWORD)
+    for _ in range(25):
+        client.delete(f"/v1/users/{member['id']}")
+        issued = invite(client, "viewer", member["email"])
+        assert client.post(ACCEPT, json={"token": issued["token"], "password": PASSWORD}).status_code == 200
+
+
 def test_nobody_invites_for_more_than_they_hold_nor_ends_such_an_invitation(
     shared_server: RunningServer, client: Client
 ) -> None:

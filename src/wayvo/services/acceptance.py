@@ -19,6 +19,7 @@ from wayvo.core.errors import AlreadyMember, InvalidField, Overloaded, Problem, 
 from wayvo.core.invitations import Invitation, token_in
 from wayvo.core.organizations import Organization, User
 from wayvo.services.draw import Draw
+from wayvo.services.guesses import PasswordGuesses
 from wayvo.services.invitations import invitation_invalid
 from wayvo.services.passwords import PasswordHashing
 from wayvo.store import invitations, members, organizations, roles, users
@@ -57,6 +58,7 @@ class Acceptance:
         self._digester = digester
         self._hashing = hashing
         self._guesses: OrderedDict[str, int] = OrderedDict()
+        self._guesses_of_users = PasswordGuesses()
 
     async def accept(self, command: Accept, origin: Origin) -> Accepted | Problem:
         """Make whoever has the token a member, once."""
@@ -71,7 +73,13 @@ class Acceptance:
         if found is None:
             return invitation_invalid()
         invitation, account = found
+        is_guess = account is not None and account.password_hash is not None and command.password is not None
+        if account is not None and is_guess and not self._guesses_of_users.take(account.id, now):
+            # Right or wrong, it is not looked at: else the answer would tell.
+            return WrongPassword("Too many wrong ones were given for this user. Try again tomorrow.")
         proved = await self._prove(invitation, account, command)
+        if account is not None and is_guess and not isinstance(proved, WrongPassword):
+            self._guesses_of_users.give_back(account.id)
         if isinstance(proved, WrongPassword) and command.password is not None:
             return await self._count_guess(invitation, proved, origin)
         if isinstance(proved, Problem):
