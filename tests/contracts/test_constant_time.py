@@ -1,4 +1,4 @@
-"""What denies a hundred thousand keys costs as much as what denies one: counted in SQLite's own steps, not in seconds."""
+"""What denies a hundred thousand keys costs what denying one costs: counted in SQLite's own steps, not in seconds."""
 
 from collections.abc import Callable
 from typing import Any
