@@ -42,9 +42,8 @@ def test_a_name_is_taken_in_one_organization_only(connection: Connection) -> Non
     role = store_role(connection, organization)
     twin = Role(**{name: getattr(role, name) for name in Role.__struct_fields__} | {"id": fresh_id("rol")})
     assert not roles.insert(connection, twin)
-    assert roles.is_name_taken(connection, organization.id, "Support")
-    assert not roles.is_name_taken(connection, organization.id, "Support", by_other_than=role.id)
-    assert not roles.is_name_taken(connection, stranger.id, "Support")
+    assert roles.names(connection, organization.id) == {role.id: "Support"}
+    assert roles.names(connection, stranger.id) == {}
 
 
 def test_a_role_is_deleted_by_its_own_organization_alone(connection: Connection) -> None:

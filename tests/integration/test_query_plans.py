@@ -110,7 +110,7 @@ LOOK_UPS: dict[str, Callable[[Connection], object]] = {
     "the members of a project": lambda connection: project_members.page(connection, OWN, "prj_big", CURSOR, 50),
     "one role": lambda connection: roles.get(connection, OWN, "rol_1"),
     "roles": lambda connection: roles.page(connection, OWN, CURSOR, 50),
-    "a role's name": lambda connection: roles.is_name_taken(connection, OWN, "Support"),
+    "the roles' names": lambda connection: roles.names(connection, OWN),
     "whether a role is in use": lambda connection: roles.is_in_use(connection, OWN, "rol_1", NOW),
     "an invitation": lambda connection: invitations.by_digest(connection, bytes(32)),
     "invitations": lambda connection: invitations.page(connection, OWN, CURSOR, 50),

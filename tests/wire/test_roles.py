@@ -111,7 +111,8 @@ def test_a_name_belongs_to_one_role_of_an_organization_and_never_to_a_built_in_o
 ) -> None:
     make_role(client, name="Taken")
     other = make_role(client, name="Other")
-    for name in ("Taken", "owner", "OWNER", "Viewer"):
+    alike = ("taken", "Ta ken", "\uff34aken", "Ta\u200bken", "\uff4f\uff57\uff4e\uff45\uff52", "ow\u200dner", " admin")
+    for name in ("Taken", "owner", "OWNER", "Viewer", *alike):
         body: dict[str, Any] = {"name": name, "permissions": []}
         assert code(client.post("/v1/roles", json=body)) == (409, "role_name_taken")
         assert code(client.patch(f"/v1/roles/{other['id']}", json={"name": name})) == (409, "role_name_taken")

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from wayvo.core.access.grants import Access
 from wayvo.core.access.permissions import OWN_AUDIENCE, ROLES_READ, ROLES_WRITE
-from wayvo.core.access.roles import BUILT_IN, Role
+from wayvo.core.access.roles import BUILT_IN, Role, folded
 from wayvo.core.actor import Actor
 from wayvo.core.change import Change
 from wayvo.core.errors import BuiltInRole, InvalidField, NotFound, Problem, RoleInUse, RoleNameTaken, TooMany, invalid
@@ -187,10 +187,10 @@ def _custom(transaction: Transaction, actor: Actor, role_id: str) -> Role | Prob
 
 
 def _is_taken(transaction: Transaction, actor: Actor, role: Role) -> bool:
-    """Say whether another role has the name; a custom one shall not pass for a built-in one either."""
-    if role.name.lower() in BUILT_IN:
-        return True
-    return roles.is_name_taken(transaction.connection, actor.organization_id, role.name, by_other_than=role.id)
+    """Say whether another role has the name, or one that passes for it; a custom one is no built-in one either."""
+    others = roles.names(transaction.connection, actor.organization_id)
+    others.pop(role.id, None)
+    return folded(role.name) in {*BUILT_IN, *map(folded, others.values())}
 
 
 def _merged(permissions: tuple[str, ...], access: Access) -> Access | InvalidField:

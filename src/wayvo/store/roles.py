@@ -40,11 +40,10 @@ def get(connection: Connection, organization_id: str, role_id: str) -> Role | No
     return None if row is None else _to_model(row)
 
 
-def is_name_taken(connection: Connection, organization_id: str, name: str, *, by_other_than: str | None = None) -> bool:
-    """Say whether another role of the organization has the name."""
-    statement = select(roles.c.id).where(roles.c.organization_id == organization_id, roles.c.name == name)
-    found = connection.execute(statement).scalar()
-    return found is not None and found != by_other_than
+def names(connection: Connection, organization_id: str) -> dict[str, str]:
+    """Return the names of the organization's own roles, by id. There is a bound to them."""
+    statement = select(roles.c.id, roles.c.name).where(roles.c.organization_id == organization_id)
+    return {row.id: row.name for row in connection.execute(statement)}
 
 
 def count(connection: Connection, organization_id: str) -> int:

@@ -3,6 +3,7 @@
 A role holds access as a credential does: the patterns on Wayvo's own audience are its permissions.
 """
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
@@ -70,6 +71,12 @@ VIEWER: Final = _built_in(
 
 BUILT_IN_ROLES: Final = (OWNER, ADMIN, DEVELOPER, VIEWER)
 BUILT_IN: Final = {role.id: role for role in BUILT_IN_ROLES}
+
+
+def folded(name: str) -> str:
+    """Return what a role's name is to the eye: two that differ in case, width, blanks or what is unseen look alike."""
+    compatible = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(char for char in compatible if not (char.isspace() or unicodedata.category(char) == "Cf"))
 
 
 def together(roles: Iterable[Access]) -> Access:
