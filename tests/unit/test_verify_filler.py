@@ -325,6 +325,21 @@ def test_an_imported_key_is_moved_at_its_first_use_and_then_found_by_one_look() 
     run(test)
 
 
+def test_who_imports_the_sha256_of_a_key_that_stands_under_a_retired_secret_takes_not_its_place() -> None:
+    async def test() -> None:
+        source = Stored()
+        imported, old = digester.imported(KEY), retired_digester(KEY)
+        source.rows[imported] = replace(record(KEY), id="key_of_the_importer", digest=imported)
+        source.rows[old] = record(KEY, under=retired_digester)
+        part = Part(source, (retired_digester,))
+        part.hear(IMPORT)
+        known = await part.ask(KEY)
+        assert isinstance(known, Snapshot)
+        assert known.credential_id == record(KEY, under=retired_digester).id
+
+    run(test)
+
+
 def test_a_second_digest_is_looked_for_only_while_imports_wait() -> None:
     async def test() -> None:
         source = Stored()

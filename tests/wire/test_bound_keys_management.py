@@ -160,6 +160,17 @@ def test_who_is_removed_or_demoted_while_the_body_is_on_its_way_does_nothing_wit
 # Changing and rotating
 
 
+def test_a_repeated_rotation_is_answered_only_to_who_may_still_rotate_that_key(desk: Desk) -> None:
+    project, other = desk.project(), desk.project()
+    user_id, theirs = desk.as_user("developer", in_project=(project, "developer"))
+    path = f"/v1/api-keys/{desk.key(project_id=other)['id']}/rotate"
+    once = {"Idempotency-Key": "rotate"}
+    assert theirs.post(path, json={}, headers=once).status_code == 201
+    assert theirs.post(path, json={}, headers=once).json()["replayed"]
+    desk.members.set_role(user_id, desk.members.add_role({}))
+    assert refusal(theirs.post(path, json={}, headers=once)) == (404, "not_found")
+
+
 def test_another_users_key_is_changed_and_rotated_only_with_users_write_and_revoked_without(desk: Desk) -> None:
     owner = desk.members.add_user("owner")
     _, developer = desk.as_user("developer")

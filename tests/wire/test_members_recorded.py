@@ -60,3 +60,13 @@ def test_every_change_records_one_event_and_what_changes_nothing_records_none(se
     does(organizations.disable(owner, made), "organization.disable")
     does(organizations.disable(owner, made))
     does(organizations.enable(owner, made), "organization.enable")
+
+
+def test_who_is_given_another_role_in_a_project_stands_in_the_event(server: RunningServer) -> None:
+    acting = Acting(server)
+    owner = acting.member(acting.owner_id, "owner")
+    member = join(server.client())["id"]
+    for role in ("viewer", "developer"):
+        acting.recorded.clear()
+        acting.do(acting.project_members.put(owner, acting.project_id, member, role))
+        assert [(member in event["after"], role in event["after"]) for event in acting.recorded] == [(True, True)]

@@ -9,10 +9,12 @@ from tests.harness.acting import Acting
 from tests.harness.people import join
 from tests.harness.server import RunningServer
 from wayvo.core.access.permissions import OWN_AUDIENCE
+from wayvo.core.credentials.foreign import KeyFormat
 from wayvo.core.errors import InsufficientScope, NotFound
 from wayvo.core.paging import Cursors
 from wayvo.services.api_key_changes import ChangeApiKey
 from wayvo.services.api_keys import ApiKeys, CreateApiKey, RotateApiKey
+from wayvo.services.key_imports import ImportedKey, ImportKeys, KeyImports
 from wayvo.services.lists import Lister
 from wayvo.verify.meter import Meter
 from wayvo.verify.scope_uses import ScopeUses
@@ -68,3 +70,11 @@ def test_who_acts_in_an_organization_that_was_disabled_meanwhile_changes_no_memb
     client.post(f"/v1/organizations/{organization_id}/disable").raise_for_status()
     refused = acting.do(acting.users.change_role(owner, member, "admin"))
     assert refused.code == "organization_disabled"
+
+
+def test_who_was_demoted_after_the_request_was_let_in_imports_no_key(acting: Acting) -> None:
+    installation = acting.server.installation
+    service = KeyImports(installation.database, installation.draw, [installation.digester])
+    was_admin = acting.member(join(acting.server.client(), "viewer")["id"], "admin")
+    keys = ImportKeys(format=KeyFormat("sk_", "base62", 30, 30), keys=(ImportedKey(sha256=bytes(32), name="Imported"),))
+    assert isinstance(acting.do(service.run(was_admin, keys)), InsufficientScope)

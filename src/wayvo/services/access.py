@@ -10,8 +10,16 @@ from wayvo.core.access.permissions import OWN_AUDIENCE, is_operators_alone
 from wayvo.core.access.scopes import is_pattern
 from wayvo.core.access.standing import Standing
 from wayvo.core.actor import Actor
-from wayvo.core.errors import AccessNotHeld, FieldError, InvalidField, NotFound, Problem, invalid
-from wayvo.core.organizations import Api
+from wayvo.core.errors import (
+    AccessNotHeld,
+    FieldError,
+    InvalidField,
+    NotFound,
+    Problem,
+    ProjectArchived,
+    invalid,
+)
+from wayvo.core.organizations import Api, Project
 from wayvo.core.strict_json import shown_audience
 from wayvo.store import apis
 
@@ -118,6 +126,15 @@ def refuse_in_project(actor: Actor, permission: str, project_id: str) -> Problem
 def no_such_project() -> NotFound:
     """Return the refusal of a project that the organization does not have."""
     return NotFound("There is no such project in this organization.")
+
+
+def refuse_new_key(project: Project | None) -> Problem | None:
+    """Return why a project gets no new keys."""
+    if project is None:
+        return invalid("project_id", "is not a project of this organization")
+    if project.archived_at is not None:
+        return ProjectArchived("An archived project gets no new keys.")
+    return None
 
 
 def _not_held(actor: Actor, wanted: Access, place: Place | None, owned: frozenset[str]) -> dict[str, list[str]]:

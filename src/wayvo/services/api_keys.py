@@ -13,10 +13,9 @@ from wayvo.core.change import Change
 from wayvo.core.credentials.api_key import ApiKey, Issued, check_expiry, ended, rotate
 from wayvo.core.credentials.digest import Digester
 from wayvo.core.credentials.format import Mode, key_prefix, last_four
-from wayvo.core.errors import Problem, ProjectArchived, invalid
+from wayvo.core.errors import Problem, ProjectArchived
 from wayvo.core.networks import canonical_networks
-from wayvo.core.organizations import Project
-from wayvo.services.access import merge_scopes, refuse_access, refuse_giving
+from wayvo.services.access import merge_scopes, refuse_access, refuse_giving, refuse_new_key
 from wayvo.services.api_key_changes import ChangeApiKey, changed_key
 from wayvo.services.authority import present
 from wayvo.services.bound_keys import permitted, permitted_secret, place_of, place_of_new, refuse_user
@@ -142,7 +141,7 @@ class ApiKeys:
             if refusal := check_expiry(command.expires_at, now):
                 return refusal
             project = projects.get_to_add_to(connection, actor.organization_id, issued.key.project_id)
-            place = _refuse_project(project) or place_of_new(connection, issued.key)
+            place = refuse_new_key(project) or place_of_new(connection, issued.key)
             if isinstance(place, Problem):
                 return place
             if problem := refuse_access(connection, giver, {}, access, place):
@@ -315,9 +314,3 @@ class ApiKeys:
         if use is None or (key.last_used_at is not None and key.last_used_at >= use[0]):
             return key
         return replace(key, last_used_at=use[0], last_used_network=use[1])
-
-
-def _refuse_project(project: Project | None) -> Problem | None:
-    if project is None:
-        return invalid("project_id", "is not a project of this organization")
-    return None if project.archived_at is None else ProjectArchived("An archived project gets no new keys.")

@@ -14,7 +14,7 @@ from wayvo.core.credentials.api_key import ApiKey
 from wayvo.core.credentials.foreign import MAX_FORMATS, MAX_FORMATS_PER_ORGANIZATION, KeyFormat
 from wayvo.core.errors import AccessNotHeld, FieldError, Problem, ProjectArchived, TooManyKeyFormats, invalid
 from wayvo.core.organizations import Project
-from wayvo.services.access import refuse_access
+from wayvo.services.access import refuse_access, refuse_new_key
 from wayvo.services.authority import present
 from wayvo.store import api_keys, key_formats, projects
 from wayvo.store.database import Transaction
@@ -133,7 +133,7 @@ class Chunk(msgspec.Struct, frozen=True):
             if known is not None:
                 judged.append(_there(known, owner))
                 continue
-            problem = _closed(found[row.key.project_id]) or _refuse_access(connection, giver, row.key, verdicts)
+            problem = refuse_new_key(found[row.key.project_id]) or _refuse_access(connection, giver, row.key, verdicts)
             if problem is None:
                 there[row.digests[0]] = (row.key.id, owner)
             judged.append(row if problem is None else refused(problem))
@@ -179,11 +179,3 @@ def _there(known: tuple[str, str], organization_id: str) -> RowOutcome:
     if owner == organization_id:
         return RowOutcome("exists", key_id)
     return refused(invalid("sha256", "can't be imported here"))
-
-
-def _closed(project: Project | None) -> Problem | None:
-    if project is None:
-        return invalid("project_id", "is not a project of this organization")
-    if project.archived_at is not None:
-        return ProjectArchived("An archived project gets no new keys.")
-    return None
