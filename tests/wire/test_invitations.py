@@ -13,7 +13,8 @@ from tests.harness.server import Client, RunningServer
 from tests.wire.doors import problem
 from wayvo.core.access.roles import BUILT_IN
 from wayvo.installation import Installation
-from wayvo.services.passwords import is_password
+from wayvo.services.passwords import hash_password, is_password
+from wayvo.store import users as users_store
 from wayvo.store.tables import users
 
 DAY: Final = 86_400
@@ -196,6 +197,26 @@ def test_new_invitations_are_no_new_guesses_at_a_users_password_for_ever(server:
     assert code(client.post(ACCEPT, json=body)) == (403, "wrong_password"), "the right one opens nothing either"
     server.clock.turn(DAY)
     assert client.post(ACCEPT, json=body).status_code == 200, "the day after it does"
+
+
+def test_another_password_may_be_tried_anew(server: RunningServer) -> None:
+    client, another = server.client(), "another password"
+    member = join(client, "viewer", password=PASSWORD)
+    client.delete(f"/v1/users/{member['id']}")
+    for _ in range(5):
+        token = invite(client, "viewer", member["email"])["token"]
+        for _ in range(4):
+            client.post(ACCEPT, json={"token": token, "password": another})
+
+    async def reset(installation: Installation) -> None:
+        await installation.database.write(
+            lambda transaction: users_store.set_password(transaction.connection, member["id"], hash_password(another))
+        )
+
+    token = invite(client, "viewer", member["email"])["token"]
+    assert code(client.post(ACCEPT, json={"token": token, "password": PASSWORD})) == (403, "wrong_password")
+    server.call(reset)
+    assert client.post(ACCEPT, json={"token": token, "password": another}).status_code == 200
 
 
 def test_right_passwords_are_no_guesses(server: RunningServer) -> None:

@@ -73,13 +73,13 @@ class Acceptance:
         if found is None:
             return invitation_invalid()
         invitation, account = found
-        is_guess = account is not None and account.password_hash is not None and command.password is not None
-        if account is not None and is_guess and not self._guesses_of_users.take(account.id, now):
+        guessed_at = None if account is None or command.password is None else account.password_hash
+        if guessed_at is not None and not self._guesses_of_users.take(guessed_at, now):
             # Right or wrong, it is not looked at: else the answer would tell.
             return WrongPassword("Too many wrong ones were given for this user. Try again tomorrow.")
         proved = await self._prove(invitation, account, command)
-        if account is not None and is_guess and not isinstance(proved, WrongPassword):
-            self._guesses_of_users.give_back(account.id)
+        if guessed_at is not None and not isinstance(proved, WrongPassword):
+            self._guesses_of_users.give_back(guessed_at)
         if isinstance(proved, WrongPassword) and command.password is not None:
             return await self._count_guess(invitation, proved, origin)
         if isinstance(proved, Problem):

@@ -10,23 +10,26 @@ _REMEMBERED: Final = 10_000
 
 
 class PasswordGuesses:
-    """Counts them on one node, by user. A guess is taken before it is checked: at once there are no more than that."""
+    """Counts them on one node, by the password's hash: who is given another password begins anew.
+
+    A guess is taken before it is checked: those that come at once are no more than the others.
+    """
 
     def __init__(self) -> None:
         self._counted: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
-    def take(self, user_id: str, now_us: int) -> bool:
+    def take(self, password_hash: str, now_us: int) -> bool:
         """Take a guess; return ``False`` if there is none left within a day of the first."""
-        since, count = self._counted.pop(user_id, (now_us, 0))
+        since, count = self._counted.pop(password_hash, (now_us, 0))
         if now_us - since >= DAY_US:
             since, count = now_us, 0
         is_left = count < MAX_A_DAY
-        self._counted[user_id] = (since, count + is_left)
+        self._counted[password_hash] = (since, count + is_left)
         if len(self._counted) > _REMEMBERED:
             self._counted.popitem(last=False)
         return is_left
 
-    def give_back(self, user_id: str) -> None:
+    def give_back(self, password_hash: str) -> None:
         """Give a guess back that was right, or was not looked at."""
-        if (counted := self._counted.get(user_id)) is not None:
-            self._counted[user_id] = (counted[0], max(0, counted[1] - 1))
+        if (counted := self._counted.get(password_hash)) is not None:
+            self._counted[password_hash] = (counted[0], max(0, counted[1] - 1))
