@@ -14,8 +14,10 @@ from wayvo.core.errors import InsufficientScope, NotFound
 from wayvo.core.paging import Cursors
 from wayvo.services.api_key_changes import ChangeApiKey
 from wayvo.services.api_keys import ApiKeys, CreateApiKey, RotateApiKey
+from wayvo.services.apis import Apis, ChangeApi, RegisterApi
 from wayvo.services.key_imports import ImportedKey, ImportKeys, KeyImports
 from wayvo.services.lists import Lister
+from wayvo.services.projects import ChangeProject, CreateProject
 from wayvo.verify.meter import Meter
 from wayvo.verify.scope_uses import ScopeUses
 
@@ -42,6 +44,22 @@ def test_who_was_demoted_after_the_request_was_let_in_makes_changes_and_rotates_
         service.rotate(was_admin, key["id"], RotateApiKey(overlap_seconds=0), None),
     ]
     assert [type(acting.do(step)) for step in steps] == [InsufficientScope] * 3
+
+
+def test_who_was_demoted_after_the_request_was_let_in_makes_and_changes_no_project_and_no_api(acting: Acting) -> None:
+    client = acting.server.client()
+    api_id = client.post("/v1/apis", json={"audience": "urn:example:now", "name": "n"}).json()["id"]
+    installation = acting.server.installation
+    apis = Apis(installation.database, Lister(installation.database, Cursors(bytes(32))), installation.draw)
+    was_admin = acting.member(join(client, "viewer")["id"], "admin")
+    steps: list[Any] = [
+        acting.projects.create(was_admin, CreateProject(name="n"), None),
+        acting.projects.change(was_admin, acting.project_id, ChangeProject(name="n")),
+        acting.projects.archive(was_admin, acting.project_id),
+        apis.register(was_admin, RegisterApi(audience="urn:example:later", name="n"), None),
+        apis.change(was_admin, api_id, ChangeApi(name="m")),
+    ]
+    assert [type(acting.do(step)) for step in steps] == [InsufficientScope] * 5
 
 
 def test_who_was_removed_after_the_request_was_let_in_makes_changes_and_rotates_no_key(acting: Acting) -> None:

@@ -14,6 +14,7 @@ from wayvo.core.change import Change
 from wayvo.core.errors import AccessNotHeld, AudienceTaken, BuiltInApi, InvalidField, NotFound, Problem, invalid
 from wayvo.core.operations import ApiOperation, faults_in
 from wayvo.core.organizations import Api, ApiScope, Visibility
+from wayvo.services.authority import present
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
 from wayvo.services.once import Once, Repeated, find_earlier, keep
@@ -77,6 +78,8 @@ class Apis:
 
         def job(transaction: Transaction) -> Api | Repeated | Problem:
             connection = transaction.connection
+            if problem := present(connection, actor).lacks(APIS_WRITE):
+                return problem
             if earlier := find_earlier(connection, actor, once, now):
                 return earlier
             if problem := _refuse_visibility(transaction, actor, command.visibility):
@@ -129,6 +132,8 @@ class Apis:
 
         def job(transaction: Transaction) -> Api | Problem:
             connection = transaction.connection
+            if problem := present(connection, actor).lacks(APIS_WRITE):
+                return problem
             api = apis.get_for_update(connection, actor.organization_id, api_id)
             if api is None:
                 return _no_such_api()

@@ -10,6 +10,7 @@ from wayvo.core.change import Change
 from wayvo.core.errors import Problem, ProjectArchived
 from wayvo.core.organizations import Project
 from wayvo.services.access import no_such_project, refuse_in_project
+from wayvo.services.authority import present
 from wayvo.services.draw import Draw
 from wayvo.services.lists import Lister, Listing, Paging
 from wayvo.services.once import Once, Repeated, find_earlier, keep
@@ -53,8 +54,10 @@ class Projects:
         )
         happening = self._draw.happening(actor, now)
 
-        def job(transaction: Transaction) -> Project | Repeated:
+        def job(transaction: Transaction) -> Project | Repeated | Problem:
             connection = transaction.connection
+            if problem := present(connection, actor).lacks(PROJECTS_WRITE):
+                return problem
             if earlier := find_earlier(connection, actor, once, now) or keep(connection, actor, once, project, now):
                 return earlier
             projects.insert(connection, project)
@@ -95,6 +98,8 @@ class Projects:
         fields = {name: value for name in ("name", "description") if (value := getattr(command, name)) is not UNSET}
 
         def job(transaction: Transaction) -> Project | Problem:
+            if problem := refuse_in_project(present(transaction.connection, actor), PROJECTS_WRITE, project_id):
+                return problem
             project = projects.get_for_update(transaction.connection, actor.organization_id, project_id)
             if project is None:
                 return no_such_project()
@@ -118,6 +123,8 @@ class Projects:
         happening = self._draw.happening(actor, now)
 
         def job(transaction: Transaction) -> Project | Problem:
+            if problem := refuse_in_project(present(transaction.connection, actor), PROJECTS_WRITE, project_id):
+                return problem
             project = projects.get_for_update(transaction.connection, actor.organization_id, project_id)
             if project is None:
                 return no_such_project()
