@@ -98,6 +98,22 @@ async def test_a_read_sees_one_moment_and_holds_no_writer_up(engine: DatabaseEng
         assert await reading == (0, 0)
 
 
+async def test_a_read_that_fails_halfway_leaves_no_later_one_in_the_past(engine: DatabaseEngine) -> None:
+    async with opened(engine) as there:
+        for name in ("one", "two"):
+            await there.database.write(Row(name))
+
+        def fail_halfway(connection: Connection) -> None:
+            unread = connection.execute(select(key_brands.c.brand))
+            raise Poison(unread)
+
+        # Whoever keeps the exception, in a log or a task, keeps the statement that was not read to its end.
+        failures = await asyncio.gather(*(there.database.read(fail_halfway) for _ in range(20)), return_exceptions=True)
+        assert {type(failure) for failure in failures} == {Poison}
+        await there.database.write(Row("three"))
+        assert {await there.database.read(count) for _ in range(20)} == {3}
+
+
 async def test_a_read_can_write_nothing(engine: DatabaseEngine) -> None:
     async with opened(engine) as there:
         with pytest.raises(DatabaseUnavailable):

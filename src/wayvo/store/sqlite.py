@@ -102,17 +102,37 @@ class _SqliteReader:
         try:
             connection: Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._engine.connect()
-                self._connections.append(connection)
-                connection.connection.cursor().execute("PRAGMA query_only=ON")
-                self._local.deadline = _Deadline()
-                self._local.deadline.watch(connection)
-                self._local.connection = connection
+                connection = self._connect()
             self._local.deadline.at = time.monotonic() + self._limits.read_seconds
             with connection.begin():
                 return query(connection)
         except DBAPIError as error:
+            self._disconnect()
             raise _translated(error) from error
+        except Exception:
+            self._disconnect()
+            raise
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        self._connections.append(connection)
+        connection.connection.cursor().execute("PRAGMA query_only=ON")
+        self._local.deadline = _Deadline()
+        self._local.deadline.watch(connection)
+        self._local.connection = connection
+        return connection
+
+    def _disconnect(self) -> None:
+        """Give a connection up on which a query failed.
+
+        A statement that was not read to its end keeps its snapshot across the rollback, for as long as anybody holds
+        the exception: what is read next on this connection would be as old.
+        """
+        connection: Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            self._local.connection = None
+            self._connections.remove(connection)
+            connection.close()
 
     def close(self) -> None:
         for connection in self._connections:
