@@ -61,6 +61,14 @@ def test_the_page_of_permissions_is_what_the_catalogue_makes_of_it() -> None:
     assert rows == [(permission.name, permission.description) for permission in PERMISSIONS]
 
 
+def test_the_page_of_the_audit_trail_names_every_action_and_no_other() -> None:
+    table = re.findall(r"^\| (`\w+\.\w+`.*?) \|", text_of(DOCS / "audit.md"), flags=re.MULTILINE)
+    named = [action for row in table for action in re.findall(r"`(\w+\.\w+)`", row)]
+    services = "".join(text_of(module) for module in (SOURCE / "services").rglob("*.py"))
+    recorded = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', services))
+    assert sorted(named) == sorted(recorded)
+
+
 def test_every_variable_of_the_client_is_documented() -> None:
     section = text_of(DOCS / "settings.md").partition("## Of the command line")[2]
     assert tuple(re.findall(r"^\| `(WAYVO_\w+)` \|", section, flags=re.MULTILINE)) == CLIENT_VARIABLES
