@@ -157,6 +157,25 @@ def test_a_refusal_never_repeats_a_secret_from_a_wrong_place(body: str) -> None:
     assert not any(SECRET in text for text in said)
 
 
+class Digest(msgspec.Struct):
+    """A body with a name that has digits in it, and an address."""
+
+    sha256: str
+    owner_email: Annotated[str, msgspec.Meta(pattern="@")] = "a@b"
+
+
+def test_what_is_missing_is_named_though_a_stranger_s_name_like_it_would_not_be() -> None:
+    outcome = decode(b"{}", Digest)
+    assert isinstance(outcome, InvalidField)
+    assert outcome.detail == "sha256: is required"
+
+
+def test_what_is_no_address_is_told_in_words_and_not_as_a_regular_expression() -> None:
+    outcome = decode(b'{"sha256": "", "owner_email": "nobody"}', Digest)
+    assert isinstance(outcome, InvalidField)
+    assert outcome.detail == "owner_email: is not an email address"
+
+
 def test_a_name_is_shown_if_it_looks_like_one() -> None:
     assert shown_name("allowed_networks") == "allowed_networks"
     assert shown_name("Idempotency-Key") == "Idempotency-Key"

@@ -33,6 +33,7 @@ _TEXTS: Final = (
 _LISTS: Final = ("scopes", "allowed_networks")
 _METADATA: Final = "metadata."
 _COLUMNS: Final = (*_TEXTS, *_LISTS, "access", f"{_METADATA}NAME")
+_IS_NEITHER: Final = "is missing, and so is sha256: give one of the two"
 _IS_NO_KEY: Final = "does not have the form that --prefix, --alphabet and --length say"
 
 
@@ -94,8 +95,10 @@ class Hasher:
 
     def __call__(self, row: Row) -> Row:
         """Return the row as it may be sent."""
-        if row.fields is None or "key" not in row.fields:
+        if row.fields is None:
             return row
+        if "key" not in row.fields:
+            return row if "sha256" in row.fields else Row(row.line, None, "key", _IS_NEITHER)
         fields = dict(row.fields)
         key = fields.pop("key")
         if "sha256" in fields:

@@ -18,6 +18,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 _ENUM: Final = "Invalid enum value "
+_PATTERN: Final = "Expected `str` matching regex "
 _OBJECT_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `(?P<name>.*?)`", re.DOTALL)
 _PATH: Final = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>.*)`$", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z-]*(_[A-Za-z-]+){0,4}")
@@ -96,12 +97,16 @@ def locate(message: str, at: str = "") -> tuple[str, str]:
     if path is not None:
         at, message = path["path"], message[: path.start()]
     if found := _OBJECT_FIELD.match(message):
-        name = shown_name(found["name"])
+        is_missing = message.startswith("Object missing")
+        # The name of what is missing is ours.
+        name = found["name"] if is_missing else shown_name(found["name"])
         at = f"{at}.{name}" if at else name
-        message = "is required" if "missing" in message else "is not a field of this request"
+        message = "is required" if is_missing else "is not a field of this request"
     elif message.startswith(_ENUM):
         # The library repeats the value, which could be a secret in the wrong place.
         message = "is none of the values that may stand here"
+    elif message.startswith(_PATTERN) and at.endswith("email"):
+        message = "is not an email address"
     return at or _WHOLE_BODY, message
 
 
