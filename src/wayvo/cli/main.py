@@ -49,7 +49,7 @@ SERVER_GROUPS: Final = (
         (
             ("create", "Create an organization, and invite its owner."),
             ("list", "List all organizations."),
-            ("disable", "Deny an organization everything, at once."),
+            ("disable", "Deny an organization everything."),
             ("enable", "Let a disabled organization go on."),
         ),
     ),

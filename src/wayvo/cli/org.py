@@ -33,6 +33,7 @@ def create_command(
 ) -> None:
     """Create an organization with a first project, and invite its owner; a running server knows it at once.
 
+    The link begins with WAYVO_PUBLIC_URL, as the servers' links do.
     Without --json the link stands alone on stdout, and with --key the key on the line below.
     """
     command = CreateOrganization(
@@ -67,7 +68,10 @@ def list_command(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 
 
 def disable_command(organization_id: OrganizationId, as_json: AsJson = False, data_dir: DataDir = None) -> None:
-    """Deny an organization everything, at once and however many keys it has, until it is enabled again."""
+    """Deny an organization everything, however many keys it has, until it is enabled again.
+
+    Running servers know it within a second.
+    """
     _switch(organization_id, is_disabled=True, as_json=as_json, data_dir=data_dir)
 
 
@@ -96,7 +100,7 @@ def _switch(organization_id: str, *, is_disabled: bool, as_json: bool, data_dir:
     if as_json:
         print_json(msgspec.json.encode(_document(switched)))
         return
-    remark(f"“{switched.name}” is {_status(switched)}.")
+    remark(f"“{switched.name}” is {_status(switched)}. Running servers know it within a second.")
 
 
 def _services(installation: Installation) -> OnMachine:
