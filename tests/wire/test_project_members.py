@@ -165,7 +165,10 @@ def test_who_holds_something_in_single_projects_sees_and_changes_those_alone(ser
     client = server.client()
     acting = Acting(server)
     mine, other = make_project(client), make_project(client)
-    actor = acting.member(join(client)["id"], NO_ACCESS, {mine: EVERYTHING})
+    member = join(client)["id"]
+    role = make_role(client, "*")["id"]
+    client.put(f"/v1/projects/{mine}/members/{member}", json={"role": role}).raise_for_status()
+    actor = acting.member(member, NO_ACCESS, {mine: EVERYTHING})
     listing = acting.do(acting.projects.list(actor, Paging()))
     assert isinstance(listing, Listing)
     assert [project.id for project in listing.rows] == [mine]
